@@ -1,0 +1,109 @@
+"""Every setting of Fairline: one typed object, read from `FAIRLINE_*` environment variables."""
+
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may change. An empty URL means the embedded service of that kind."""
+
+    model_config = SettingsConfigDict(env_prefix="FAIRLINE_", frozen=True, extra="ignore")
+
+    http_host: str = Field("127.0.0.1", description="Address the edge listens on.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Port the edge listens on.")
+    worker_host: str = Field("127.0.0.1", description="Address of the workers' web views.")
+    worker_port: int = Field(
+        6066, ge=0, le=65535, description="Port of the command worker's health views."
+    )
+    ranking_port: int = Field(
+        6067, ge=0, le=65535, description="Port of the ranking worker's table views."
+    )
+    data_dir: Path = Field(Path(".fairline"), description="Folder of the embedded services' data.")
+    kafka_url: str = Field(
+        "", description="host:port[,host:port] of a Kafka cluster; empty: embedded."
+    )
+    database_url: str = Field(
+        "", description="postgresql://... or sqlite:///file; empty: embedded SQLite."
+    )
+    redis_url: str = Field("", description="redis://...; empty: each process caches for itself.")
+    kafka_port: int = Field(
+        0, ge=0, le=65535, description="Port of the embedded Kafka; 0: a free one."
+    )
+    topic_prefix: str = Field(
+        "", pattern=r"^[a-z0-9.-]{0,40}$", description="Put before every topic and group name."
+    )
+    partitions: int = Field(
+        8, ge=1, le=1000, description="Partitions of each topic; fixed at creation."
+    )
+    replication: int = Field(
+        1, ge=1, le=10, description="Replicas of each topic, when the topics are created."
+    )
+    edge_number: int = Field(
+        0, ge=0, description="Tells edges apart: its remainder is the results partition."
+    )
+    worker_name: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="Static group member id (KIP-345); empty: dynamic.",
+    )
+    wait_seconds: float = Field(
+        5.0, gt=0, le=60, description="How long a request waits for its outcome."
+    )
+    queue_seconds_max: float = Field(
+        2.0, gt=0, le=600, description="Expected wait above which the edge says 429."
+    )
+    balance_max: int = Field(
+        10_000_000, ge=1, le=2**62, description="Highest balance of a user, in won."
+    )
+    order_expiry_seconds: int = Field(
+        900, ge=1, le=604800, description="How long a created order can be paid."
+    )
+    batch_max: int = Field(
+        500, ge=1, le=5000, description="Commands applied in one transaction at most."
+    )
+    session_timeout_seconds: float = Field(
+        8.0, ge=6, le=300, description="Kafka session timeout of a worker."
+    )
+    retry_seconds_max: float = Field(
+        15.0, gt=0, le=300, description="How long a worker retries the database before it leaves."
+    )
+    retention_days: int = Field(
+        7, ge=1, le=365, description="Life of command records and idempotency keys."
+    )
+    time_zone: str = Field(
+        "Asia/Seoul", description="Zone of the daily ranking's midnight; whole hours only."
+    )
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level of log lines."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"unknown time zone {name!r}") from error
+        return name
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the daily ranking."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database as SQLAlchemy's async drivers want it: asyncpg or aiosqlite."""
+        url = self.database_url or f"sqlite:///{(self.data_dir / 'fairline.db').absolute()}"
+        for plain, driven in (
+            ("postgresql://", "postgresql+asyncpg://"),
+            ("postgres://", "postgresql+asyncpg://"),
+            ("sqlite://", "sqlite+aiosqlite://"),
+        ):
+            if url.startswith(plain):
+                return driven + url.removeprefix(plain)
+        return url

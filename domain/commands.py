@@ -1,0 +1,93 @@
+"""What somebody wants done. Each command carries its own id: ids of what it makes come from it."""
+
+from dataclasses import dataclass
+
+from domain.ids import CommandId, CouponCode, CouponId, OrderId, ProductId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeBalance:
+    """Add `amount` won, at least 1, to the user's balance."""
+
+    command_id: CommandId
+    user_id: UserId
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCoupon:
+    """Give the user one copy of the coupon, first come, first served."""
+
+    command_id: CommandId
+    user_id: UserId
+    coupon_code: CouponCode
+
+
+@dataclass(frozen=True, slots=True)
+class LineRequest:
+    """So many pieces of one product. A command names each product once."""
+
+    product_id: ProductId
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOrder:
+    """Price an order for later payment; nothing is reserved yet."""
+
+    command_id: CommandId
+    user_id: UserId
+    lines: tuple[LineRequest, ...]
+    coupon_id: CouponId | None
+
+
+@dataclass(frozen=True, slots=True)
+class PayOrder:
+    """Pay a created order from the user's balance."""
+
+    command_id: CommandId
+    user_id: UserId
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class DefineProduct:
+    """Put a product into the catalog, or rename and reprice it; only a new one takes `stock`."""
+
+    command_id: CommandId
+    product_id: ProductId
+    name: str
+    price: int
+    stock: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestockProduct:
+    """Add `quantity` pieces, at least 1, to a product's stock."""
+
+    command_id: CommandId
+    product_id: ProductId
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class DefineCoupon:
+    """Announce a coupon, or change its terms. No bound of its validity means always."""
+
+    command_id: CommandId
+    coupon_code: CouponCode
+    total: int
+    discount_amount: int
+    valid_from_ms: int | None
+    valid_until_ms: int | None
+
+
+Command = (
+    ChargeBalance
+    | IssueCoupon
+    | CreateOrder
+    | PayOrder
+    | DefineProduct
+    | RestockProduct
+    | DefineCoupon
+)

@@ -1,0 +1,104 @@
+"""What has happened: the outcomes a sender is told, and the events that others follow."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from domain.entities import Coupon, Order, Product, UserCoupon
+from domain.ids import OrderId, ProductId, UserId
+
+
+class Reason(StrEnum):
+    """Why a command was refused. Each rule documents the order in which it looks for them."""
+
+    BALANCE_LIMIT_EXCEEDED = "BALANCE_LIMIT_EXCEEDED"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    COUPON_NOT_FOUND = "COUPON_NOT_FOUND"
+    COUPON_NOT_VALID_NOW = "COUPON_NOT_VALID_NOW"
+    COUPON_ALREADY_ISSUED = "COUPON_ALREADY_ISSUED"
+    COUPON_SOLD_OUT = "COUPON_SOLD_OUT"
+    COUPON_NOT_HELD = "COUPON_NOT_HELD"
+    COUPON_ALREADY_USED = "COUPON_ALREADY_USED"
+    COUPON_TOTAL_BELOW_ISSUED = "COUPON_TOTAL_BELOW_ISSUED"
+    PRODUCT_NOT_FOUND = "PRODUCT_NOT_FOUND"
+    OUT_OF_STOCK = "OUT_OF_STOCK"
+    STOCK_LIMIT_EXCEEDED = "STOCK_LIMIT_EXCEEDED"
+    ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
+    ORDER_ALREADY_PAID = "ORDER_ALREADY_PAID"
+    ORDER_EXPIRED = "ORDER_EXPIRED"
+    ORDER_EXISTS = "ORDER_EXISTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A business answer of no. `details` names what stood in the way, by wire name."""
+
+    reason: Reason
+    message: str
+    details: dict[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceCharged:
+    """The balance grew by `charged_amount` and is now `balance`, in won."""
+
+    user_id: UserId
+    charged_amount: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class CouponIssued:
+    """The user holds this copy now."""
+
+    user_coupon: UserCoupon
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCreated:
+    """The order stands at this price until it expires."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPaid:
+    """The order is paid. `balance` is what the user has left; None where there is no wallet."""
+
+    order: Order
+    balance: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSaved:
+    """The product stands in the catalog like this."""
+
+    product: Product
+
+
+@dataclass(frozen=True, slots=True)
+class CouponDefined:
+    """The coupon stands like this."""
+
+    coupon: Coupon
+
+
+@dataclass(frozen=True, slots=True)
+class SaleRecorded:
+    """So many pieces of a product were sold, at the broker time of the payment."""
+
+    order_id: OrderId
+    product_id: ProductId
+    quantity: int
+    sold_at_ms: int
+
+
+Outcome = (
+    BalanceCharged
+    | CouponIssued
+    | OrderCreated
+    | OrderPaid
+    | ProductSaved
+    | CouponDefined
+    | Refusal
+)
+Event = OrderPaid | SaleRecorded

@@ -1,0 +1,1 @@
+"""SQLAlchemy storage, the system of record: PostgreSQL, or SQLite embedded."""

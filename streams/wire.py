@@ -1,0 +1,277 @@
+"""The shapes on the wire, JSON in camelCase: commands, results, events. Schemas are made of these.
+
+The same payload is the body of an HTTP request and the `payload` of a command on Kafka.
+"""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from domain.catalog import PRICE_MAX, STOCK_MAX
+
+INT64_MAX = 2**63 - 1
+# A dollar sign would let a newline follow in Python's expressions, but not in ECMAScript's.
+_END = r"(?![\s\S])"
+
+Id = Annotated[int, Meta(ge=1, le=INT64_MAX)]
+Amount = Annotated[int, Meta(ge=1, le=INT64_MAX, description="Whole won.")]
+Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}" + _END, max_length=64)]
+Name = Annotated[str, Meta(pattern=r"^[^\u0000-\u001f\u007f]{1,200}" + _END, max_length=200)]
+Quantity = Annotated[int, Meta(ge=1, le=10_000)]
+Price = Annotated[int, Meta(ge=0, le=PRICE_MAX, description="Whole won.")]
+Pieces = Annotated[int, Meta(ge=0, le=STOCK_MAX)]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class Shape(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """The manner of everything on the wire: camelCase, no unknown fields."""
+
+
+class ChargeBalance(Shape):
+    """Add an amount to a balance. Keyed by userId."""
+
+    user_id: Id
+    amount: Amount
+
+
+class IssueCoupon(Shape):
+    """Issue one copy of a coupon to a user. Keyed by couponCode."""
+
+    user_id: Id
+    coupon_code: Code
+
+
+class OrderItem(Shape):
+    """So many pieces of one product."""
+
+    product_id: Id
+    quantity: Quantity
+
+
+class CreateOrder(Shape):
+    """Price an order. Keyed by userId. Lines of one product are merged."""
+
+    user_id: Id
+    items: Annotated[list[OrderItem], Meta(min_length=1, max_length=100)]
+    coupon_id: Code | None = None
+
+
+class PayOrder(Shape):
+    """Pay an order from the balance. Keyed by userId."""
+
+    user_id: Id
+    order_id: Code
+
+
+class DefineProduct(Shape):
+    """Put a product into the catalog, or rename and reprice it. Keyed by productId."""
+
+    product_id: Id
+    name: Name
+    price: Price
+    stock: Pieces = 0
+
+
+class RestockProduct(Shape):
+    """Add pieces to a product's stock. Keyed by productId."""
+
+    product_id: Id
+    quantity: Annotated[int, Meta(ge=1, le=STOCK_MAX)]
+
+
+class DefineCoupon(Shape):
+    """Announce a coupon, or change its terms. Keyed by couponCode."""
+
+    coupon_code: Code
+    total: Annotated[int, Meta(ge=0, le=STOCK_MAX)]
+    discount_amount: Amount
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
+
+
+Payload = (
+    ChargeBalance
+    | IssueCoupon
+    | CreateOrder
+    | PayOrder
+    | DefineProduct
+    | RestockProduct
+    | DefineCoupon
+)
+
+
+class Envelope(Shape):
+    """What a producer puts on a command topic. Without a principal, the payload's user acts."""
+
+    command_id: UUID
+    type: Annotated[str, Meta(max_length=64)]
+    payload: msgspec.Raw
+    principal: Annotated[str, Meta(pattern=r"^[\u0021-\u007e]{1,255}" + _END)] | None = None
+
+
+class Source(Shape):
+    """Where in the log the command stood that caused an event."""
+
+    epoch: int
+    topic: str
+    partition: int
+    offset: int
+
+
+class Balance(Shape):
+    """A user's balance; null where the user has none."""
+
+    user_id: int
+    balance: int | None
+
+
+class ChargedBalance(Shape):
+    """The outcome of a charge."""
+
+    user_id: int
+    charged_amount: int
+    balance: int
+
+
+class IssuedCoupon(Shape):
+    """The outcome of an issue: copy number n of the coupon's total."""
+
+    user_coupon_id: str
+    user_id: int
+    coupon_id: str
+    coupon_code: str
+    number: int
+    discount_amount: int
+    issued_at: datetime
+
+
+class OrderLine(Shape):
+    """One product of an order, at the previewed price."""
+
+    product_id: int
+    unit_price: int
+    quantity: int
+    amount: int
+
+
+class Order(Shape):
+    """An order: its lines, and what is to be paid until when."""
+
+    order_id: str
+    user_id: int
+    items: list[OrderLine]
+    total_amount: int
+    discount_amount: int
+    payable_amount: int
+    status: str
+    coupon_id: str | None
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+
+
+class Payment(Shape):
+    """The outcome of a payment."""
+
+    order_id: str
+    user_id: int
+    status: str
+    paid_amount: int
+    balance: int | None
+    paid_at: datetime
+
+
+class Product(Shape):
+    """A product of the catalog."""
+
+    product_id: int
+    name: str
+    price: int
+    stock: int
+
+
+class Coupon(Shape):
+    """A coupon's terms, and how many copies are out."""
+
+    coupon_id: str
+    coupon_code: str
+    total: int
+    issued: int
+    discount_amount: int
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
+class OrderPaid(Shape):
+    """Published on `order-events`, keyed by userId, once the payment is committed."""
+
+    event_id: str
+    type: str
+    order_id: str
+    user_id: int
+    items: list[OrderLine]
+    total_amount: int
+    discount_amount: int
+    paid_amount: int
+    coupon_id: str | None
+    paid_at: datetime
+    source: Source
+
+
+class SaleRecorded(Shape):
+    """Published on `product-sales`, keyed by productId: one per line of a paid order."""
+
+    event_id: str
+    type: str
+    order_id: str
+    product_id: int
+    quantity: int
+    sold_at: datetime
+    source: Source
+
+
+class CommandResult(Shape):
+    """Published on `command-results`: the outcome of one record of a command topic.
+
+    `status` is the HTTP status an edge answers with, `body` the success or the problem.
+    `replayed` tells that the command was known and the outcome is the first one's.
+    """
+
+    command_id: str | None
+    request_token: str | None
+    topic: str
+    partition: int
+    offset: int
+    status: int
+    body: msgspec.Raw
+    replayed: bool = False
+
+
+class DeadLetter(Shape):
+    """Published on `dead-letters`: a record that could not be applied, byte for byte.
+
+    Key, value and header values are base64; null where the record had none.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+    recorded_at: datetime
+
+
+class Problem(Shape, omit_defaults=True):
+    """An error as RFC 9457 has it, with a stable `code`."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str

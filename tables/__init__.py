@@ -1,0 +1,1 @@
+"""The windowed Faust table of sales, its web views, and the merge of top lists."""

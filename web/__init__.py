@@ -1,0 +1,1 @@
+"""The aiohttp edge: accepts requests, appends commands, answers with their outcomes."""
