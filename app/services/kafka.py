@@ -1,0 +1,112 @@
+"""One Kafka node in KRaft mode: broker and controller in one small Java process."""
+
+import base64
+import os
+import secrets
+import subprocess
+from pathlib import Path
+
+from app.services.child import Child, Launch
+from app.services.errors import StartError
+from app.services.jars import KAFKA_VERSION, kafka_jars
+from app.services.java import find_java
+from app.services.ports import free_port
+from app.services.service import exchange, last_words
+
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# Nobody else is expected: a group's first member need not be kept waiting for others.
+group.initial.rebalance.delay.ms=0
+# A worker that was killed is noticed as soon as its own session timeout allows.
+group.min.session.timeout.ms=1000
+"""
+LOGGING = """\
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{ISO8601} %p %m (%c{1})%n
+rootLogger.level = WARN
+rootLogger.appenderRef.out.ref = out
+"""
+# Metadata, version 1, no topic asked for: correlation id 1, no client id, an empty array.
+METADATA_REQUEST = bytes.fromhex("0000000e 0003 0001 00000001 ffff 00000000")
+
+
+class Kafka:
+    """Apache Kafka, kept in a data folder, listening on the loopback address alone."""
+
+    name = "kafka"
+    product = f"Apache Kafka {KAFKA_VERSION}"
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.url = f"127.0.0.1:{port}"
+        self.log = folder / "kafka.log"
+
+    def prepare(self) -> None:
+        """Find Java and the jars, write the settings, and give a new data folder its ids."""
+        self._java = find_java()
+        self._class_path = os.pathsep.join(map(str, kafka_jars()))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._properties.write_text(
+            PROPERTIES.format(
+                port=self.port, controller_port=free_port(), data=self.folder / "data"
+            )
+        )
+        (self.folder / "log4j2.properties").write_text(LOGGING)
+        if not (self.folder / "data" / "meta.properties").exists():
+            self._format()
+
+    def launch(self) -> Child:
+        """Start the broker."""
+        return Child(
+            Launch([*self._program("512m"), "kafka.Kafka", self._properties], log=self.log)
+        )
+
+    def answers(self) -> bool:
+        """Whether it names itself as the cluster's broker."""
+        answer = exchange(self.port, METADATA_REQUEST)
+        # Size, correlation id, then the number of brokers: none before the node has joined.
+        return int.from_bytes(answer[8:12]) > 0
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    def _program(self, heap: str) -> list[str | Path]:
+        logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
+        return [self._java, f"-Xmx{heap}", logging, "-cp", self._class_path]
+
+    def _format(self) -> None:
+        cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        # The command line of the tool would take a leading dash for an option.
+        words = ["format", f"--cluster-id={cluster_id}", f"--config={self._properties}"]
+        with self.log.open("ab") as log:
+            done = subprocess.run(  # noqa: S603
+                [*self._program("128m"), "kafka.tools.StorageTool", *words, "--ignore-formatted"],
+                stdout=log,
+                stderr=log,
+                check=False,
+            )
+        if done.returncode:
+            message = f"Kafka's data folder cannot be made: {last_words(self.log)}"
+            raise StartError(message)
