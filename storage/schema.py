@@ -106,6 +106,7 @@ order_lines = Table(
     metadata,
     Column("order_id", String(36), ForeignKey("orders.order_id"), primary_key=True),
     Column("product_id", BigInteger, ForeignKey("products.product_id"), primary_key=True),
+    Column("position", Integer, nullable=False),
     Column("unit_price", BigInteger, nullable=False),
     Column(
         "quantity", BigInteger, CheckConstraint("quantity > 0", name="quantity"), nullable=False

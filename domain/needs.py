@@ -1,0 +1,58 @@
+"""What of the state a batch of commands names, so that it can be loaded before any is decided."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from domain import commands
+from domain.ids import CouponCode, CouponId, OrderId, ProductId, UserId
+
+
+@dataclass(slots=True)
+class Needs:
+    """Keys to load. Paying also needs what the loaded orders name; see `pays`."""
+
+    wallets: set[UserId] = field(default_factory=set)
+    products: set[ProductId] = field(default_factory=set)
+    coupons: set[CouponCode] = field(default_factory=set)
+    orders: set[OrderId] = field(default_factory=set)
+    copies_by_user: set[UserId] = field(default_factory=set)
+    copies_by_coupon: set[CouponId] = field(default_factory=set)
+    pays: bool = False
+    writes_products: bool = False
+
+    def add(self, command: commands.Command) -> None:
+        """Note what one command names."""
+        match command:
+            case commands.ChargeBalance(_, user_id, _):
+                self.wallets.add(user_id)
+            case commands.IssueCoupon(_, user_id, code):
+                self.coupons.add(code)
+                self.copies_by_user.add(user_id)
+            case commands.CreateOrder():
+                self._add_create_order(command)
+            case commands.PayOrder(_, user_id, order_id):
+                self.wallets.add(user_id)
+                self.orders.add(order_id)
+                self.copies_by_user.add(user_id)
+                self.pays = self.writes_products = True
+            case commands.DefineProduct() | commands.RestockProduct():
+                self.products.add(command.product_id)
+                self.writes_products = True
+            case commands.DefineCoupon():
+                self.coupons.add(command.coupon_code)
+
+    def _add_create_order(self, command: commands.CreateOrder) -> None:
+        # The order's id is its command's id: one that exists already is a refusal.
+        self.orders.add(OrderId(command.command_id))
+        self.products.update(line.product_id for line in command.lines)
+        if command.coupon_id is not None:
+            self.copies_by_user.add(command.user_id)
+            self.copies_by_coupon.add(command.coupon_id)
+
+
+def needs_of(listed: Iterable[commands.Command]) -> Needs:
+    """Gather what these commands name."""
+    needs = Needs()
+    for command in listed:
+        needs.add(command)
+    return needs

@@ -1,0 +1,205 @@
+"""The command log: one row per record, its outcome and events. Inbox and outbox in one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.engine import one_of
+from storage.rows import execute_many, reader_of
+from storage.schema import accepted_commands, command_ids, command_log, dead_letters
+
+
+class Disposition(StrEnum):
+    """What became of a record."""
+
+    APPLIED = "APPLIED"
+    REFUSED = "REFUSED"
+    REPEATED = "REPEATED"
+    CONFLICT = "CONFLICT"
+    DEAD = "DEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One record's row: what it said, and what it came to. `events` is JSON, None for none."""
+
+    epoch: int
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    command_id: str | None
+    principal: str | None
+    type: str | None
+    fingerprint: bytes | None
+    payload: str | None
+    disposition: str
+    status: int
+    body: str
+    events: str | None
+    reply_to: int | None
+    request_token: str | None
+    accepted_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """A record that could not be applied, byte for byte, and why."""
+
+    epoch: int
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: str
+    reason: str
+    detail: str
+    recorded_at_ms: int
+
+
+class CommandKey(NamedTuple):
+    """What a command is known by: an id is its principal's own."""
+
+    principal: str
+    command_id: str
+
+
+class Known(NamedTuple):
+    """The first outcome of a command, and the fingerprint that a retry must have."""
+
+    fingerprint: bytes | None
+    status: int
+    body: str
+
+
+_log_row = reader_of(LogRow)
+_dead_letter_row = reader_of(DeadLetterRow)
+_columns = [command_log.c[name] for name in LogRow.__dataclass_fields__]
+_same_place = sa.and_(
+    command_ids.c.epoch == command_log.c.epoch,
+    command_ids.c.topic == command_log.c.topic,
+    command_ids.c.partition == command_log.c.partition,
+    command_ids.c.offset == command_log.c.offset,
+)
+
+
+async def find_known(
+    connection: AsyncConnection, keys: Iterable[CommandKey]
+) -> dict[CommandKey, Known]:
+    """Find which of these commands have an outcome already."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    query = (
+        sa.select(
+            command_ids.c.principal,
+            command_ids.c.command_id,
+            command_log.c.fingerprint,
+            command_log.c.status,
+            command_log.c.body,
+        )
+        .join_from(command_ids, command_log, _same_place)
+        .where(one_of(connection, command_ids.c.command_id, [key.command_id for key in wanted]))
+    )
+    found = {
+        CommandKey(row[0], row[1]): Known(*row[2:]) for row in await connection.execute(query)
+    }
+    return {key: known for key, known in found.items() if key in wanted}
+
+
+async def load_replayed(
+    connection: AsyncConnection, epoch: int, topic: str, spans: Sequence[tuple[int, int, int]]
+) -> list[LogRow]:
+    """Load the rows of records that came again, in log order.
+
+    `spans` are (partition, first offset, last offset), ends included.
+    """
+    rows: list[LogRow] = []
+    for partition, first, last in spans:
+        query = (
+            sa.select(*_columns)
+            .where(
+                command_log.c.epoch == epoch,
+                command_log.c.topic == topic,
+                command_log.c.partition == partition,
+                command_log.c.offset.between(first, last),
+            )
+            .order_by(command_log.c.offset)
+        )
+        rows += [LogRow(*row) for row in await connection.execute(query)]
+    return rows
+
+
+async def save_log_rows(
+    connection: AsyncConnection,
+    rows: Sequence[LogRow],
+    firsts: Sequence[LogRow],
+    letters: Sequence[DeadLetterRow],
+) -> None:
+    """Save the rows of a batch. `firsts` claim their command ids; a claim is unique."""
+    claims = [
+        {
+            "principal": row.principal,
+            "command_id": row.command_id,
+            "epoch": row.epoch,
+            "topic": row.topic,
+            "partition": row.partition,
+            "offset": row.offset,
+        }
+        for row in firsts
+    ]
+    await execute_many(connection, command_log.insert(), map(_log_row, rows))
+    await execute_many(connection, command_ids.insert(), claims)
+    await execute_many(connection, dead_letters.insert(), map(_dead_letter_row, letters))
+
+
+class CommandStatus(NamedTuple):
+    """What is known of a command id: accepted, or done with a status and a JSON body."""
+
+    status: int | None
+    body: str | None
+
+
+async def find_command(
+    connection: AsyncConnection, command_id: str, principal: str | None = None
+) -> CommandStatus | None:
+    """Find the outcome of a command, or that it was accepted; None where it is unknown.
+
+    Ids are a principal's own; without one, the first in the log with this id counts.
+    """
+    query = (
+        sa.select(command_log.c.status, command_log.c.body)
+        .join_from(command_ids, command_log, _same_place)
+        .where(command_ids.c.command_id == command_id, *_acting(command_ids, principal))
+        .order_by(command_log.c.id)
+        .limit(1)
+    )
+    done = (await connection.execute(query)).first()
+    if done is not None:
+        return CommandStatus(done.status, done.body)
+    accepted = sa.select(accepted_commands.c.accepted_at_ms).where(
+        accepted_commands.c.command_id == command_id, *_acting(accepted_commands, principal)
+    )
+    if (await connection.execute(accepted.limit(1))).first() is not None:
+        return CommandStatus(None, None)
+    return None
+
+
+def _acting(table: sa.Table, principal: str | None) -> list[sa.ColumnElement[bool]]:
+    return [] if principal is None else [table.c.principal == principal]
+
+
+async def save_accepted(connection: AsyncConnection, key: CommandKey, now_ms: int) -> None:
+    """Remember that a command was acknowledged before its outcome was known."""
+    values: dict[str, Any] = {**key._asdict(), "accepted_at_ms": now_ms}
+    known = sa.select(accepted_commands.c.command_id).where(
+        accepted_commands.c.command_id == key.command_id,
+        accepted_commands.c.principal == key.principal,
+    )
+    if (await connection.execute(known)).first() is None:
+        await connection.execute(accepted_commands.insert(), values)

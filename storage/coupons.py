@@ -1,0 +1,97 @@
+"""Coupons, and the copies that users hold."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.entities import Coupon, UserCoupon
+from domain.ids import CouponCode, CouponId, UserId
+from domain.state import HeldCoupon, Rows
+from storage.engine import one_of
+from storage.rows import execute_many, reader_of, update_by_key
+from storage.schema import coupons, user_coupons
+
+_coupon_row = reader_of(Coupon)
+_copy_row = reader_of(UserCoupon)
+_coupon_columns = [coupons.c[name] for name in Coupon.__dataclass_fields__]
+_copy_columns = [user_coupons.c[name] for name in UserCoupon.__dataclass_fields__]
+_terms = ("total", "issued", "discount_amount", "valid_from_ms", "valid_until_ms")
+_set_coupon = update_by_key(coupons, *_terms)
+_set_spent = update_by_key(user_coupons, "used_at_ms", "order_id")
+
+
+async def load_coupons(
+    connection: AsyncConnection, codes: Iterable[CouponCode]
+) -> Rows[CouponCode, Coupon]:
+    """Load the coupons with these codes, those that exist."""
+    listed = list(codes)
+    if not listed:
+        return Rows()
+    query = sa.select(*_coupon_columns).where(one_of(connection, coupons.c.coupon_code, listed))
+    found = [Coupon(*row) for row in await connection.execute(query)]
+    return Rows({coupon.coupon_code: coupon for coupon in found})
+
+
+async def load_user_coupons(
+    connection: AsyncConnection, user_ids: Iterable[UserId], coupon_ids: Iterable[CouponId]
+) -> Rows[HeldCoupon, UserCoupon]:
+    """Load every copy that one of these users holds of one of these coupons."""
+    users, ids = list(user_ids), list(coupon_ids)
+    if not users or not ids:
+        return Rows()
+    query = sa.select(*_copy_columns).where(
+        one_of(connection, user_coupons.c.coupon_id, ids),
+        one_of(connection, user_coupons.c.user_id, users),
+    )
+    found = [UserCoupon(*row) for row in await connection.execute(query)]
+    return Rows({(copy.user_id, copy.coupon_id): copy for copy in found})
+
+
+async def save_coupons(connection: AsyncConnection, rows: Rows[CouponCode, Coupon]) -> None:
+    """Save new coupons, and changed terms and counts."""
+    updated = [
+        {"key_coupon_id": coupon.coupon_id, **{f"new_{n}": getattr(coupon, n) for n in _terms}}
+        for coupon in rows.updated()
+    ]
+    await execute_many(connection, _set_coupon, updated)
+    await execute_many(connection, coupons.insert(), map(_coupon_row, rows.added()))
+
+
+async def save_user_coupons(
+    connection: AsyncConnection, rows: Rows[HeldCoupon, UserCoupon]
+) -> None:
+    """Save newly issued copies, and those that were spent."""
+    spent = [
+        {
+            "key_user_id": copy.user_id,
+            "key_coupon_id": copy.coupon_id,
+            "new_used_at_ms": copy.used_at_ms,
+            "new_order_id": copy.order_id,
+        }
+        for copy in rows.updated()
+    ]
+    await execute_many(connection, _set_spent, spent)
+    await execute_many(connection, user_coupons.insert(), map(_copy_row, rows.added()))
+
+
+async def list_user_coupons(connection: AsyncConnection, user_id: UserId) -> list[UserCoupon]:
+    """List a user's copies in the order of their issue."""
+    query = (
+        sa.select(*_copy_columns)
+        .where(user_coupons.c.user_id == user_id)
+        .order_by(user_coupons.c.issued_at_ms, user_coupons.c.coupon_id)
+    )
+    return [UserCoupon(*row) for row in await connection.execute(query)]
+
+
+async def find_coupon_and_copy(
+    connection: AsyncConnection, code: CouponCode, user_id: UserId
+) -> tuple[Coupon | None, UserCoupon | None]:
+    """Find a coupon by its code, and the copy of it that a user holds."""
+    rows = await load_coupons(connection, [code])
+    coupon = rows.get(code)
+    if coupon is None:
+        return None, None
+    copies = await load_user_coupons(connection, [user_id], [coupon.coupon_id])
+    return coupon, copies.get((user_id, coupon.coupon_id))

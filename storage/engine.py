@@ -1,0 +1,120 @@
+"""One database from one URL: PostgreSQL by asyncpg, or an SQLite file by aiosqlite."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+# A statement that takes longer than this is stuck; the batch is better run again.
+STATEMENT_SECONDS_MAX = 10
+# Other processes write the SQLite file too: a batch commits within milliseconds, so this is long.
+SQLITE_BUSY_MS = 10_000
+
+_WRITES = "fairline_writes"
+
+
+class Database:
+    """An engine, and the two ways into it: `begin` to write, `connect` to read."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._writers = engine.execution_options(**{_WRITES: True})
+        self._snapshots = engine
+        if self.is_sqlite:
+            # SQLite has one writer at a time; waiting here is cheaper than in its busy loop.
+            self._turn: asyncio.Lock | None = asyncio.Lock()
+        else:
+            self._turn = None
+            self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Tell whether this is the embedded database."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def name(self) -> str:
+        """The database as people may see it: its URL without the password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Open a write transaction, READ COMMITTED; it commits at the end, or rolls back."""
+        async with self._turn or nullcontext(), self._writers.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection for reads."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection whose reads all see one moment (REPEATABLE READ)."""
+        async with self._snapshots.connect() as connection, connection.begin():
+            yield connection
+
+    async def dispose(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def create_database(url: str, *, connections_max: int = 10) -> Database:
+    """Make a database of an SQLAlchemy URL with an async driver. Nothing is opened yet."""
+    if sa.make_url(url).get_backend_name() == "sqlite":
+        engine = create_async_engine(url, pool_size=connections_max, max_overflow=0)
+        _prepare_sqlite(engine)
+        return Database(engine)
+    limits = {"statement_timeout": str(STATEMENT_SECONDS_MAX * 1000)}
+    engine = create_async_engine(
+        url,
+        pool_size=connections_max,
+        max_overflow=0,
+        pool_timeout=STATEMENT_SECONDS_MAX,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": STATEMENT_SECONDS_MAX + 2,
+            "server_settings": {"application_name": "fairline", "jit": "off", **limits},
+        },
+    )
+    return Database(engine)
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # We begin transactions ourselves: the driver would begin them late, as readers.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {SQLITE_BUSY_MS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A reader that turns writer can fail at once with SQLITE_BUSY; so writers say it first.
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def one_of(
+    connection: AsyncConnection, column: sa.ColumnElement[Any], values: Sequence[Any]
+) -> sa.ColumnElement[bool]:
+    """Say `column IN values` with one bound parameter, so that the statement text never varies.
+
+    A text for each number of values would fill the driver's cache of prepared statements.
+    """
+    if connection.dialect.name == "sqlite":
+        listed = sa.func.json_each(sa.cast(sa.literal(list(values), sa.JSON), sa.Text))
+        return column.in_(sa.select(listed.table_valued("value").c.value))
+    return column == sa.any_(sa.literal(list(values), ARRAY(column.type)))

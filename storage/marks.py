@@ -1,0 +1,94 @@
+"""Marks: how far each partition of the log is applied. Their row locks are the fence."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.rows import execute_many, update_by_key
+from storage.schema import log_epochs, partition_marks
+
+
+@dataclass(slots=True)
+class Mark:
+    """The next offset to apply, and the broker time of the last record applied."""
+
+    topic: str
+    partition: int
+    epoch: int
+    next_offset: int
+    last_timestamp_ms: int
+
+
+_columns = [partition_marks.c[name] for name in Mark.__dataclass_fields__]
+_set_mark = update_by_key(partition_marks, "epoch", "next_offset", "last_timestamp_ms")
+
+
+async def lock_marks(
+    connection: AsyncConnection, topic: str, partitions: Iterable[int]
+) -> dict[int, Mark]:
+    """Lock the marks of these partitions, in order, until the transaction ends.
+
+    Two workers that both believe they own a partition meet here: the second one waits, and
+    then finds the mark moved.
+    """
+    query = (
+        sa.select(*_columns)
+        .where(
+            partition_marks.c.topic == topic,
+            partition_marks.c.partition.in_(sorted(set(partitions))),
+        )
+        .order_by(partition_marks.c.partition)
+        .with_for_update()
+    )
+    return {row.partition: Mark(*row) for row in await connection.execute(query)}
+
+
+async def save_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> None:
+    """Move marks that exist."""
+    rows = [
+        {
+            "key_topic": mark.topic,
+            "key_partition": mark.partition,
+            "new_epoch": mark.epoch,
+            "new_next_offset": mark.next_offset,
+            "new_last_timestamp_ms": mark.last_timestamp_ms,
+        }
+        for mark in marks
+    ]
+    await execute_many(connection, _set_mark, rows)
+
+
+async def load_marks(connection: AsyncConnection) -> dict[tuple[str, int], Mark]:
+    """Load every mark, without a lock."""
+    found = await connection.execute(sa.select(*_columns))
+    return {(row.topic, row.partition): Mark(*row) for row in found}
+
+
+async def insert_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> None:
+    """Make the marks of a log that is seen for the first time."""
+    rows = [{name: getattr(mark, name) for name in Mark.__dataclass_fields__} for mark in marks]
+    await execute_many(connection, partition_marks.insert(), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEpoch:
+    """Which Kafka log this database belongs to."""
+
+    epoch: int
+    cluster_id: str
+    adopted_at_ms: int
+
+
+async def find_log_epoch(connection: AsyncConnection) -> LogEpoch | None:
+    """Find the current log epoch; None before the first worker ever started."""
+    query = sa.select(log_epochs).order_by(log_epochs.c.epoch.desc()).limit(1)
+    row = (await connection.execute(query)).first()
+    return None if row is None else LogEpoch(*row)
+
+
+async def insert_log_epoch(connection: AsyncConnection, epoch: LogEpoch) -> None:
+    """Begin a log epoch."""
+    values = {name: getattr(epoch, name) for name in LogEpoch.__dataclass_fields__}
+    await connection.execute(log_epochs.insert(), values)

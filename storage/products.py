@@ -1,0 +1,63 @@
+"""The catalog's products and their stock."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.entities import Product
+from domain.ids import ProductId
+from domain.state import Rows
+from storage.engine import one_of
+from storage.rows import execute_many, reader_of, update_by_key
+from storage.schema import products
+
+_product_row = reader_of(Product)
+_set_product = update_by_key(products, "name", "price", "stock")
+
+
+async def load_products(
+    connection: AsyncConnection, product_ids: Iterable[ProductId], *, to_write: bool
+) -> Rows[ProductId, Product]:
+    """Load these products; to write them, their rows are locked, in id order.
+
+    Every transaction that writes products takes the locks in this order, so none deadlock.
+    """
+    ids = sorted(set(product_ids))
+    if not ids:
+        return Rows()
+    query = sa.select(products).where(one_of(connection, products.c.product_id, ids))
+    if to_write:
+        query = query.order_by(products.c.product_id).with_for_update(key_share=True)
+    found = await connection.execute(query)
+    return Rows({ProductId(row[0]): Product(*row) for row in found})
+
+
+async def save_products(connection: AsyncConnection, rows: Rows[ProductId, Product]) -> None:
+    """Save new and changed products."""
+    updated = [
+        {
+            "key_product_id": product.product_id,
+            "new_name": product.name,
+            "new_price": product.price,
+            "new_stock": product.stock,
+        }
+        for product in rows.updated()
+    ]
+    await execute_many(connection, _set_product, updated)
+    await execute_many(connection, products.insert(), map(_product_row, rows.added()))
+
+
+async def list_products(connection: AsyncConnection) -> list[Product]:
+    """List the whole catalog, by id."""
+    found = await connection.execute(sa.select(products).order_by(products.c.product_id))
+    return [Product(*row) for row in found]
+
+
+async def find_products(
+    connection: AsyncConnection, product_ids: Iterable[int]
+) -> dict[int, Product]:
+    """Find products by id, those that exist."""
+    ids = [ProductId(product_id) for product_id in product_ids]
+    rows = await load_products(connection, ids, to_write=False)
+    return {int(product_id): product for product_id, product in rows.loaded.items()}

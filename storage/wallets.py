@@ -1,0 +1,46 @@
+"""Wallets and the history of their balances."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.entities import BalanceEntry, Wallet
+from domain.ids import UserId
+from domain.state import Rows
+from storage.engine import one_of
+from storage.rows import execute_many, reader_of, update_by_key
+from storage.schema import balance_entries, wallets
+
+_entry_row = reader_of(BalanceEntry)
+_set_balance = update_by_key(wallets, "balance")
+
+
+async def load_wallets(
+    connection: AsyncConnection, user_ids: Iterable[UserId]
+) -> Rows[UserId, Wallet]:
+    """Load the wallets of these users, those who have one."""
+    ids = list(user_ids)
+    if not ids:
+        return Rows()
+    query = sa.select(wallets).where(one_of(connection, wallets.c.user_id, ids))
+    found = await connection.execute(query)
+    return Rows({UserId(row[0]): Wallet(UserId(row[0]), row[1]) for row in found})
+
+
+async def save_wallets(
+    connection: AsyncConnection, rows: Rows[UserId, Wallet], entries: list[BalanceEntry]
+) -> None:
+    """Save changed balances, new wallets, and the movements between."""
+    updated = [{"key_user_id": w.user_id, "new_balance": w.balance} for w in rows.updated()]
+    added = [{"user_id": w.user_id, "balance": w.balance} for w in rows.added()]
+    await execute_many(connection, _set_balance, updated)
+    await execute_many(connection, wallets.insert(), added)
+    await execute_many(connection, balance_entries.insert(), map(_entry_row, entries))
+
+
+async def find_balance(connection: AsyncConnection, user_id: UserId) -> int | None:
+    """Find a user's balance in won, None where there is no wallet."""
+    query = sa.select(wallets.c.balance).where(wallets.c.user_id == user_id)
+    balance: int | None = await connection.scalar(query)
+    return balance
