@@ -34,6 +34,7 @@ class Child:
         assert threading.current_thread() is threading.main_thread(), "fork on the main thread"
         self._pipe: tuple[int, ...] = () if sys.platform == "linux" else os.pipe()
         self.process = _start(launch, self._pipe)
+        self._asked = False
 
     @property
     def pid(self) -> int:
@@ -44,9 +45,9 @@ class Child:
         """The exit code, or None while it runs; negative: the signal that ended it."""
         return self.process.poll()
 
-    def stop(self, seconds_max: float, first: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self, seconds_max: float) -> None:
         """Ask it to leave, wait, then kill it. Nothing is done to one that left already."""
-        self.ask(first)
+        self.ask()
         try:
             self.process.wait(seconds_max)
         except subprocess.TimeoutExpired:
@@ -56,9 +57,11 @@ class Child:
             os.close(end)
         self._pipe = ()
 
-    def ask(self, first: signal.Signals = signal.SIGTERM) -> None:
-        """Send a signal, without waiting."""
-        self.process.send_signal(first)
+    def ask(self) -> None:
+        """Ask it, once, to leave; without waiting."""
+        if not self._asked:
+            self.process.send_signal(signal.SIGTERM)
+        self._asked = True
 
 
 def _start(launch: Launch, pipe: tuple[int, ...]) -> subprocess.Popen[bytes]:

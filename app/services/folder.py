@@ -24,8 +24,7 @@ class FolderLock:
             os.close(file)
             message = f"{folder} is in use by process {holder(folder)}: stop that one first"
             raise StartError(message) from None
-        os.truncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(file, f"{os.getpid():>10}\n".encode(), 0)
         return cls(file)
 
     def release(self) -> None:

@@ -1,0 +1,47 @@
+"""The addresses that our processes listen on: chosen, checked, and asked whether all is well."""
+
+import urllib.error
+import urllib.request
+
+from app.services.errors import StartError
+from app.services.ports import free_port, why_not
+from app.settings import Settings
+
+PORT_TO_HOST = {
+    "http_port": "http_host",
+    "worker_port": "worker_host",
+    "ranking_port": "worker_host",
+}
+ANY_TO_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+def with_free_ports(settings: Settings) -> Settings:
+    """The same settings with a port for each 0; StartError for one that is in use."""
+    changes: dict[str, int] = {}
+    for name, host_name in PORT_TO_HOST.items():
+        port, host = getattr(settings, name), getattr(settings, host_name)
+        if not port:
+            changes[name] = free_port()
+        elif reason := why_not(host, port):
+            message = f"cannot listen on {host}:{port} ({reason}): set FAIRLINE_{name.upper()}"
+            raise StartError(message)
+    return settings.model_copy(update=changes)
+
+
+def address_of(settings: Settings, port_name: str) -> str:
+    """The URL under which this machine reaches that port."""
+    host = getattr(settings, PORT_TO_HOST[port_name])
+    host = ANY_TO_LOOPBACK.get(host, host)
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"http://{bracketed}:{getattr(settings, port_name)}"
+
+
+def answers_ok(url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    # A proxy that the environment names has no business between us and ourselves.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False

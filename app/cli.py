@@ -1,0 +1,128 @@
+"""The console command `fairline`. What a command needs is imported when it runs, not before."""
+
+import asyncio
+import sys
+from typing import Any
+
+import click
+
+from app.cli_services import services
+from app.cli_settings import connected_settings, load_settings, show_settings
+from app.services.errors import StartError
+
+
+class Fairline(click.Group):
+    """Says in one line on standard error why something cannot start, and leaves with 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except StartError as error:
+            click.echo(f"fairline: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=Fairline, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fairline")
+def main() -> None:
+    """A commerce backend for moments when everybody wants the same thing at once.
+
+    To try it, type `fairline run`: it brings its own Kafka and database, makes demo data, and
+    prints commands to copy. Everything is set by FAIRLINE_ environment variables; `fairline
+    settings` lists them. The other commands are the parts of which a larger installation is
+    made: first `migrate`, then as many `edge` and `worker` processes as you like.
+    """
+
+
+@main.command()
+def run() -> None:
+    """Run all of Fairline here, until Ctrl-C.
+
+    It brings its own Kafka and an SQLite file.
+
+    The data stay in FAIRLINE_DATA_DIR (.fairline) for the next start. With FAIRLINE_KAFKA_URL
+    or FAIRLINE_DATABASE_URL set, that Kafka or database is used instead of an own one.
+    """
+    from app.supervisor import supervise  # noqa: PLC0415
+
+    supervise(load_settings())
+
+
+@main.command()
+@click.option("--with-worker", is_flag=True, help="Apply commands in this process as well.")
+def edge(*, with_worker: bool) -> None:
+    """Serve HTTP requests.
+
+    It appends commands to Kafka, waits for their outcomes and answers with them.
+
+    Run several behind a load balancer, each with a FAIRLINE_EDGE_NUMBER of its own. GET /readyz
+    says whether one is ready.
+    """
+    from app.node import run_edge  # noqa: PLC0415
+
+    settings = connected_settings("edge")
+    asyncio.run(run_edge(settings, with_worker))
+
+
+@main.command()
+@click.option(
+    "--kind",
+    type=click.Choice(["commands", "ranking"]),
+    default="commands",
+    show_default=True,
+    help="commands: apply commands to the database. ranking: keep the live best-seller list.",
+)
+def worker(kind: str) -> None:
+    """Apply commands, or keep the live ranking.
+
+    Run as many of each kind as there is work for. Workers of one kind share the partitions
+    among them: when one leaves, the others take over.
+    """
+    from app.node import run_command_worker, run_ranking_worker  # noqa: PLC0415
+
+    run_worker = run_command_worker if kind == "commands" else run_ranking_worker
+    asyncio.run(run_worker(connected_settings(f"worker-{kind}")))
+
+
+@main.command()
+def migrate() -> None:
+    """Prepare the database and the topics.
+
+    It brings the tables to this version and makes the Kafka topics that are missing.
+
+    Run it once before the first start and after each upgrade. Done again it changes nothing.
+    """
+    from app.prepare import prepare  # noqa: PLC0415
+
+    prepare(connected_settings("migrate"))
+
+
+@main.command()
+def seed() -> None:
+    """Define the demo data.
+
+    20 products and the coupons WELCOME and RUSH100. Needs a running worker. Done again it
+    changes nothing.
+    """
+    from app.seed import seed  # noqa: PLC0415
+
+    asyncio.run(seed(connected_settings("seed")))
+
+
+@main.command()
+def tour() -> None:
+    """Show commands to paste: all eight use cases."""
+    from app.addresses import address_of  # noqa: PLC0415
+    from app.tour import tour  # noqa: PLC0415
+
+    settings = load_settings()
+    click.echo(tour(address_of(settings, "http_port"), settings.data_dir))
+
+
+main.add_command(services)
+main.add_command(show_settings)
+
+
+if __name__ == "__main__":
+    main()
