@@ -72,6 +72,11 @@ async def insert_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> No
     await execute_many(connection, partition_marks.insert(), rows)
 
 
+async def delete_marks(connection: AsyncConnection) -> None:
+    """Forget every mark, for a new log epoch."""
+    await connection.execute(partition_marks.delete())
+
+
 @dataclass(frozen=True, slots=True)
 class LogEpoch:
     """Which Kafka log this database belongs to."""

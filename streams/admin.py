@@ -1,0 +1,57 @@
+"""Asks the broker about topics, and makes those that are missing."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from streams.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster's id, and the partitions that it has of each topic asked for."""
+
+    cluster_id: str
+    partitions: dict[str, int]
+
+
+@asynccontextmanager
+async def _admin(kafka_url: str) -> AsyncIterator[Any]:
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka_url)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def ensure_topics(kafka_url: str, topics: Iterable[Topic], *, replication: int = 1) -> None:
+    """Make the topics that are missing; those that exist stay as they are.
+
+    Raises the broker's error, for one when it has too few nodes for the replication.
+    """
+    wanted = [
+        NewTopic(topic.name, topic.partitions, replication, topic_configs=dict(topic.config))
+        for topic in topics
+    ]
+    async with _admin(kafka_url) as client:
+        response = await client.create_topics(wanted)
+    for name, code, *_ in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            message = f"topic {name}: {error.description}"
+            raise error(message)
+
+
+async def describe_cluster(kafka_url: str, topics: Iterable[Topic]) -> Cluster:
+    """Ask for the cluster's id and its partitions of these topics, 0 where there is no topic."""
+    names = [topic.name for topic in topics]
+    async with _admin(kafka_url) as client:
+        described = await client.describe_cluster()
+        found = await client.describe_topics(names)
+    counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
+    return Cluster(described["cluster_id"], {name: counts.get(name, 0) for name in names})

@@ -1,0 +1,118 @@
+"""The Faust app of the command worker: its settings, its agents, its health views.
+
+Settings follow what was measured of Faust 0.15.3 (docs/adr/0002-faust.md).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.web import Request, Response, View
+
+from streams.health import WorkerHealth
+from streams.intake import Intake
+from streams.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class FaustSettings:
+    """What an operator decides about a Faust worker."""
+
+    kafka_url: str
+    group: str
+    web_host: str
+    web_port: int
+    data_dir: Path
+    member_name: str | None = None
+    session_timeout_seconds: float = 8.0
+
+
+class _ReadCommittedThread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust reads committed records only under exactly_once; a direct producer's aborted
+        # transaction must not be applied. The fetcher reads this attribute when it starts.
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
+class _ReadCommittedConsumer(driver.Consumer):
+    def _new_consumer_thread(self) -> Any:
+        return _ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _ReadCommittedTransport(driver.Transport):
+    Consumer = _ReadCommittedConsumer
+
+
+def create_faust_app(settings: FaustSettings) -> Any:
+    """Make a Faust app with the settings that every worker of ours needs."""
+    app = faust.App(
+        settings.group,
+        broker=[f"kafka://{server}" for server in settings.kafka_url.split(",")],
+        datadir=settings.data_dir,
+        processing_guarantee="at_least_once",
+        key_serializer="raw",
+        value_serializer="raw",
+        consumer_group_instance_id=settings.member_name,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=settings.session_timeout_seconds / 4,
+        broker_rebalance_timeout=20.0,
+        broker_commit_interval=0.5,
+        broker_max_poll_interval=120.0,
+        stream_wait_empty=True,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        web_enabled=True,
+        web_bind=settings.web_host,
+        web_port=settings.web_port,
+        web_host=settings.web_host,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+    )
+    app.transport = _ReadCommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
+    return app
+
+
+def create_command_app(
+    settings: FaustSettings, topics: Topics, intake: Intake, health: WorkerHealth
+) -> Any:
+    """Make the app with one agent per command topic; each is serial over its partitions."""
+    app = create_faust_app(settings)
+
+    def commands(name: str) -> Any:
+        return app.topic(name, key_type=bytes, value_type=bytes)
+
+    @app.agent(commands(topics.user_commands.name), name="process-user-commands", concurrency=1)
+    async def process_user_commands(stream: Any) -> None:
+        await intake.process(stream)
+
+    @app.agent(
+        commands(topics.coupon_commands.name), name="process-coupon-commands", concurrency=1
+    )
+    async def process_coupon_commands(stream: Any) -> None:
+        await intake.process(stream)
+
+    @app.agent(
+        commands(topics.catalog_commands.name), name="process-catalog-commands", concurrency=1
+    )
+    async def process_catalog_commands(stream: Any) -> None:
+        await intake.process(stream)
+
+    _add_health_views(app, health)
+    return app
+
+
+def _add_health_views(app: Any, health: WorkerHealth) -> None:
+    @app.page("/livez", name="livez")
+    async def livez(view: View, _request: Request) -> Response:
+        return view.json({"status": "ok"})
+
+    @app.page("/readyz", name="readyz")
+    async def readyz(view: View, _request: Request) -> Response:
+        facts = {"checks": health.checks(), **health.details}
+        status = 200 if health.is_ready else 503
+        return view.json({"status": "ok" if status == 200 else "unready", **facts}, status=status)

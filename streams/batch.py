@@ -1,0 +1,160 @@
+"""The one place that applies a batch: lock, sort out, load, decide each, save, commit.
+
+Design, "The life of one command", (a) to (e). Everything happens in one transaction; what
+comes back is committed, and is to be published in this order.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.needs import needs_of
+from domain.state import State
+from storage.command_log import Disposition, LogRow, find_known, load_replayed, save_log_rows
+from storage.engine import Database
+from storage.marks import Mark, lock_marks, save_marks
+from storage.state import load_state, save_state
+from streams.codec import CommandReader, Incoming, Poison
+from streams.decisions import BatchDecider, Rulebook, Writing, key_of
+from streams.outcomes import problem
+from streams.records import Place, Record
+
+
+class HoleError(Exception):
+    """Records between the mark and this one did not come."""
+
+    def __init__(self, topic: str, partition: int, span: tuple[int, int]) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.first, self.end = span
+        super().__init__(f"{topic}[{partition}] skipped from {self.first} to {self.end}")
+
+
+class EpochMovedError(Exception):
+    """Another log epoch was adopted while this worker ran."""
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The records of a batch by what is to be done with them."""
+
+    fresh: list[Record] = field(default_factory=list)
+    replayed: list[Record] = field(default_factory=list)
+
+
+def sort_out(
+    records: Sequence[Record], marks: Mapping[int, Mark], verified: Collection[Place]
+) -> Sorted:
+    """Tell replays from fresh records, and move the marks past the fresh ones.
+
+    Raises HoleError at a record that is ahead of its mark, unless the log was looked at and
+    holds nothing before it (`verified`): transaction markers and compaction leave such gaps.
+    """
+    found = Sorted()
+    for record in records:
+        mark = marks[record.place.partition]
+        offset = record.place.offset
+        if offset < mark.next_offset:
+            found.replayed.append(record)
+            continue
+        if offset > mark.next_offset and record.place not in verified:
+            span = (mark.next_offset, offset)
+            raise HoleError(record.place.topic, record.place.partition, span)
+        mark.next_offset = offset + 1
+        # A broker's clock may step back; an order's time must not.
+        mark.last_timestamp_ms = max(mark.last_timestamp_ms, record.timestamp_ms)
+        found.fresh.append(record)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class BatchApplier:
+    """Applies batches of one installation's command topics to one database."""
+
+    database: Database
+    reader: CommandReader
+    rulebook: Rulebook
+
+    async def apply(
+        self,
+        records: Sequence[Record],
+        *,
+        verified: Collection[Place] = (),
+        condemned: Mapping[Place, Poison] | None = None,
+    ) -> list[LogRow]:
+        """Apply records of one topic, ascending in each partition; return rows to publish.
+
+        `condemned` are records that the database refuses: they become dead letters.
+        """
+        records = list({record.place: record for record in records}.values())
+        topic = records[0].place.topic
+        async with self.database.begin() as connection:
+            marks = await lock_marks(connection, topic, {r.place.partition for r in records})
+            self._check_epoch(marks)
+            started = {partition: mark.last_timestamp_ms for partition, mark in marks.items()}
+            found = sort_out(records, marks, verified)
+            replayed = await self._load_replayed(connection, topic, found.replayed)
+            if not found.fresh:
+                return replayed
+            incoming = [self._read(record, condemned or {}) for record in found.fresh]
+            writing = await self._decide(connection, incoming, started)
+            await save_log_rows(connection, writing.rows, writing.firsts, writing.letters)
+            await save_marks(connection, marks.values())
+        return replayed + writing.rows
+
+    def _check_epoch(self, marks: Mapping[int, Mark]) -> None:
+        for mark in marks.values():
+            if mark.epoch != self.rulebook.epoch:
+                message = f"the database is at log epoch {mark.epoch}"
+                raise EpochMovedError(message)
+
+    def _read(self, record: Record, condemned: Mapping[Place, Poison]) -> Incoming:
+        incoming = self.reader.read(record)
+        poison = condemned.get(record.place)
+        return replace(incoming, poison=poison) if poison else incoming
+
+    async def _decide(
+        self,
+        connection: AsyncConnection,
+        incoming: Sequence[Incoming],
+        clocks: dict[int, int],
+    ) -> Writing:
+        keys = [key for item in incoming if (key := key_of(item)) is not None]
+        known = await find_known(connection, keys)
+        needs = needs_of(
+            item.command
+            for item in incoming
+            if item.command is not None and item.poison is None and key_of(item) not in known
+        )
+        state = await load_state(connection, needs)
+        decider = BatchDecider(self.rulebook, state, known)
+        for item in incoming:
+            partition = item.record.place.partition
+            clocks[partition] = max(clocks[partition], item.record.timestamp_ms)
+            decider.decide(item, clocks[partition])
+        await save_state(connection, state)
+        return decider.writing
+
+    async def _load_replayed(
+        self, connection: AsyncConnection, topic: str, replayed: Sequence[Record]
+    ) -> list[LogRow]:
+        if not replayed:
+            return []
+        spans: dict[int, tuple[int, int]] = {}
+        for record in replayed:
+            offset = record.place.offset
+            first, last = spans.get(record.place.partition, (offset, offset))
+            spans[record.place.partition] = (min(first, offset), max(last, offset))
+        listed = [(partition, first, last) for partition, (first, last) in spans.items()]
+        epoch = self.rulebook.epoch
+        rows = await load_replayed(connection, epoch, topic, listed)
+        stored = {Place(row.topic, row.partition, row.offset): row for row in rows}
+        return [stored.get(r.place) or self._pruned(r) for r in replayed]
+
+    def _pruned(self, record: Record) -> LogRow:
+        """Stand in for the row of a replayed record that was pruned: it was applied long ago."""
+        told = problem(410, "ALREADY_APPLIED", "This record was applied; its outcome is gone.")
+        decider = BatchDecider(self.rulebook, State(), {})
+        incoming = self.reader.read(record)
+        return decider.write(incoming, Disposition.REPEATED, told, record.timestamp_ms)

@@ -1,0 +1,77 @@
+"""Between an agent's stream and the batch: take what is there, apply, publish, acknowledge.
+
+A lone command does not wait for company: a batch ends when nothing more has come. While one
+batch commits, the next one gathers by itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from streams.applying import PersistentApplier
+from streams.health import WorkerHealth
+from streams.publisher import Publisher
+from streams.records import LOG_APPEND_TIME, Place, Record
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """What every command agent does with its stream. No exception leaves `process`."""
+
+    def __init__(
+        self,
+        applier: PersistentApplier,
+        publisher: Publisher,
+        health: WorkerHealth,
+        *,
+        batch_max: int,
+        leave: Callable[[str], NoReturn],
+    ) -> None:
+        self._applier = applier
+        self._publisher = publisher
+        self._health = health
+        self._batch_max = batch_max
+        self._leave = leave
+
+    async def process(self, stream: Any) -> None:
+        """Apply a Faust stream of raw records until the worker stops.
+
+        Acknowledgements are ours alone: Faust would acknowledge what an exception left undone.
+        """
+        stream.enable_acks = False
+        waiting = stream.channel.queue
+        batch: list[Any] = []
+        async for event in stream.events():
+            batch.append(event)
+            if len(batch) >= self._batch_max or waiting.empty():
+                await self._apply_or_leave(batch)
+                batch = []
+
+    async def _apply_or_leave(self, batch: Sequence[Any]) -> None:
+        try:
+            rows = await self._applier.apply([self._record_of(event) for event in batch])
+            await self._publisher.publish(rows)
+        except asyncio.CancelledError:
+            # The worker is stopping: nothing is acknowledged, so the batch comes again.
+            raise
+        except BaseException as error:
+            self._leave(f"a batch could not be applied: {error!r}")
+        for event in batch:
+            event.ack()
+        self._health.commands_applied += len(batch)
+
+    def _record_of(self, event: Any) -> Record:
+        message = event.message
+        if message.timestamp_type != LOG_APPEND_TIME:
+            # The producer's clock would decide about expiry and validity.
+            self._health.log_append_time = False
+        return Record(
+            Place(message.topic, message.partition, message.offset),
+            message.key,
+            message.value,
+            message.headers or (),
+            int(message.timestamp * 1000 + 0.5),
+            message.timestamp_type,
+        )

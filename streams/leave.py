@@ -1,0 +1,19 @@
+"""Leaving the process at once: the only answer to what we do not understand."""
+
+import logging
+import os
+from typing import NoReturn
+
+log = logging.getLogger(__name__)
+
+# sysexits.h: EX_SOFTWARE. The supervisor starts the process again.
+FATAL_STATUS = 70
+# sysexits.h has no word for it: started wrongly, and starting again will not help.
+REFUSED_STATUS = 2
+
+
+def leave(why: str) -> NoReturn:
+    """End the process before anything is acknowledged; the log is read again from there."""
+    log.critical("leaving: %s", why, exc_info=True)
+    logging.shutdown()
+    os._exit(FATAL_STATUS)

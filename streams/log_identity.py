@@ -1,0 +1,159 @@
+"""Whether this database and this Kafka log belong together. If not, nothing is started.
+
+Marks say how far the log is applied. Against another log, or one that was made anew, they would
+silently skip commands or apply old ones again.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.command_log import load_replayed
+from storage.engine import Database
+from storage.marks import (
+    LogEpoch,
+    Mark,
+    delete_marks,
+    find_log_epoch,
+    insert_log_epoch,
+    insert_marks,
+    load_marks,
+)
+from streams.admin import Cluster, describe_cluster
+from streams.codec import CommandReader
+from streams.log_reader import LogReader
+from streams.records import Place
+from streams.topics import Topics
+
+Bounds = Mapping[tuple[str, int], range]
+
+
+class LogRefusedError(Exception):
+    """The log is not the one that the database belongs to. The message says what to do."""
+
+
+class Log(NamedTuple):
+    """What the broker says of the log: the cluster, and which offsets each partition holds."""
+
+    cluster: Cluster
+    bounds: Bounds
+
+
+async def look_at_log(kafka_url: str, log_reader: LogReader, topics: Topics) -> Log:
+    """Ask the broker. Raises LogRefusedError where topics are missing or of another size."""
+    cluster = await describe_cluster(kafka_url, topics.commands)
+    for topic in topics.commands:
+        count = cluster.partitions[topic.name]
+        if count != topic.partitions:
+            message = (
+                f"topic {topic.name} has {count} partitions, expected are {topic.partitions}: "
+                "set FAIRLINE_PARTITIONS to what the topics were made with"
+            )
+            raise LogRefusedError(message)
+    partitions = [(t.name, number) for t in topics.commands for number in range(t.partitions)]
+    return Log(cluster, await log_reader.bounds(partitions))
+
+
+async def identify_log(database: Database, log: Log, log_reader: LogReader, topics: Topics) -> int:
+    """Return the log epoch to work in; the first worker ever begins epoch 1.
+
+    Raises LogRefusedError where the database belongs to another log.
+    """
+    try:
+        async with database.begin() as connection:
+            epoch = await find_log_epoch(connection)
+            if epoch is None:
+                return await _begin_epoch(connection, log, 1, marks=_marks(log, 1, at_start=False))
+    except exc.IntegrityError:
+        # Another worker began it at the same moment.
+        return await identify_log(database, log, log_reader, topics)
+    async with database.connect() as connection:
+        marks = await load_marks(connection)
+    check_marks(epoch, marks, log)
+    await _check_last_records(database, marks, log, (log_reader, CommandReader(topics)))
+    return epoch.epoch
+
+
+def check_marks(epoch: LogEpoch, marks: Mapping[tuple[str, int], Mark], log: Log) -> None:
+    """Hold the marks against what the broker has. Raises LogRefusedError at the first misfit."""
+    if epoch.cluster_id != log.cluster.cluster_id:
+        _refuse(
+            f"the database belongs to cluster {epoch.cluster_id}, not {log.cluster.cluster_id}"
+        )
+    if set(marks) != set(log.bounds):
+        _refuse("the database remembers other topics or another number of partitions")
+    for (topic, partition), held in log.bounds.items():
+        next_offset = marks[topic, partition].next_offset
+        if next_offset > held.stop:
+            _refuse(
+                f"{topic}[{partition}] ends at {held.stop}, but the database has applied it up "
+                f"to {next_offset}: the topic was made anew or has lost records"
+            )
+        if next_offset < held.start:
+            _refuse(
+                f"{topic}[{partition}] begins at {held.start}, but the database has applied it "
+                f"only up to {next_offset}: the records between are gone from the broker"
+            )
+
+
+async def _check_last_records(
+    database: Database,
+    marks: Mapping[tuple[str, int], Mark],
+    log: Log,
+    readers: tuple[LogReader, CommandReader],
+) -> None:
+    """See that the last applied record of each partition still is the one that was applied.
+
+    Topics that were made anew and have grown past the marks are recognised by this alone.
+    """
+    log_reader, reader = readers
+    places = [
+        Place(mark.topic, mark.partition, mark.next_offset - 1)
+        for key, mark in marks.items()
+        if mark.next_offset - 1 in log.bounds[key]
+    ]
+    records = await log_reader.read_at(places)
+    async with database.connect() as connection:
+        for place, record in records.items():
+            epoch = marks[place.topic, place.partition].epoch
+            span = (place.partition, place.offset, place.offset)
+            rows = await load_replayed(connection, epoch, place.topic, [span])
+            if rows and rows[0].command_id != reader.read(record).command_id:
+                _refuse(f"{place.topic}[{place.partition}] holds other records than were applied")
+
+
+async def adopt_log(database: Database, log: Log) -> int:
+    """Begin a new log epoch, knowingly: everything that the log holds will be applied.
+
+    Commands that the database knows already are recognised by their ids and not applied again.
+    """
+    async with database.begin() as connection:
+        known = await find_log_epoch(connection)
+        number = known.epoch + 1 if known else 1
+        await delete_marks(connection)
+        marks = _marks(log, number, at_start=True)
+        return await _begin_epoch(connection, log, number, marks=marks)
+
+
+def _marks(log: Log, epoch: int, *, at_start: bool) -> Iterable[Mark]:
+    return [
+        Mark(topic, partition, epoch, held.start if at_start else 0, 0)
+        for (topic, partition), held in log.bounds.items()
+    ]
+
+
+async def _begin_epoch(
+    connection: AsyncConnection, log: Log, number: int, *, marks: Iterable[Mark]
+) -> int:
+    now_ms = int(time.time() * 1000)
+    await insert_log_epoch(connection, LogEpoch(number, log.cluster.cluster_id, now_ms))
+    await insert_marks(connection, marks)
+    return number
+
+
+def _refuse(why: str) -> None:
+    message = f"{why}. If that is right, run `fairline log adopt` to begin a new log epoch."
+    raise LogRefusedError(message)

@@ -1,0 +1,106 @@
+"""Reads the log beside the consumer group: what a hole holds, where partitions begin and end."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.records import Place, Record
+
+_FETCH_MS = 500
+_READ_SECONDS_MAX = 5
+# One chunk of a hole is one batch; the next is read when it is applied.
+CHUNK_RECORDS = 500
+
+
+class LogGoneError(Exception):
+    """The broker no longer has records that were never applied."""
+
+
+def record_of(message: Any) -> Record:
+    """Turn a consumer's record into ours."""
+    return Record(
+        Place(message.topic, message.partition, message.offset),
+        message.key,
+        message.value,
+        message.headers,
+        message.timestamp,
+        message.timestamp_type,
+    )
+
+
+class LogReader:
+    """A consumer without a group, read committed: it moves nobody's offsets."""
+
+    def __init__(self, kafka_url: str) -> None:
+        self._kafka_url = kafka_url
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        """Connect."""
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._kafka_url,
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+        )
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def bounds(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], range]:
+        """Return the offsets that each partition holds, from its first to its next."""
+        assert self._consumer is not None
+        listed = [TopicPartition(*partition) for partition in partitions]
+        first = await self._consumer.beginning_offsets(listed)
+        end = await self._consumer.end_offsets(listed)
+        return {(tp.topic, tp.partition): range(first[tp], end[tp]) for tp in listed}
+
+    async def read_at(self, places: Iterable[Place]) -> dict[Place, Record]:
+        """Read the records at these places, one per partition, those that are still there."""
+        assert self._consumer is not None
+        wanted = {(place.topic, place.partition): place for place in places}
+        if not wanted:
+            return {}
+        self._consumer.assign([TopicPartition(*partition) for partition in wanted])
+        for partition, place in wanted.items():
+            self._consumer.seek(TopicPartition(*partition), place.offset)
+        found: dict[Place, Record] = {}
+        deadline = time.monotonic() + _READ_SECONDS_MAX
+        while wanted and time.monotonic() < deadline:
+            fetched = await self._consumer.getmany(timeout_ms=_FETCH_MS, max_records=len(wanted))
+            for tp, messages in fetched.items():
+                place_wanted = wanted.pop((tp.topic, tp.partition), None)
+                record = record_of(messages[0])
+                if record.place == place_wanted:
+                    found[record.place] = record
+                self._consumer.pause(tp)
+        return found
+
+    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
+        """Read the records from `first` up to `end`, at most a chunk; empty if there are none.
+
+        The record at `end` must exist: it is how the end of the hole is recognised.
+        Raises LogGoneError where the log begins after `first`.
+        """
+        assert self._consumer is not None
+        held = (await self.bounds([(topic, partition)]))[topic, partition]
+        if held.start > first:
+            message = f"{topic}[{partition}] begins at {held.start}, needed is {first}"
+            raise LogGoneError(message)
+        tp = TopicPartition(topic, partition)
+        self._consumer.assign([tp])
+        self._consumer.seek(tp, first)
+        records: list[Record] = []
+        while len(records) < CHUNK_RECORDS:
+            fetched = await self._consumer.getmany(timeout_ms=_FETCH_MS)
+            for message in fetched.get(tp, ()):
+                if message.offset >= end:
+                    return records
+                records.append(record_of(message))
+        return records

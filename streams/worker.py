@@ -1,0 +1,107 @@
+"""The command worker: everything between the command topics and the database, as one service."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from storage.engine import Database
+from streams.app import FaustSettings, create_command_app
+from streams.applying import PersistentApplier
+from streams.batch import BatchApplier
+from streams.codec import CommandReader
+from streams.decisions import Rulebook
+from streams.health import WorkerHealth
+from streams.intake import Intake
+from streams.leave import leave
+from streams.log_identity import identify_log, look_at_log
+from streams.log_reader import LogReader
+from streams.publisher import Publisher
+from streams.topics import Topics
+
+_LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLimits:
+    """The installation's limits that decisions and batches keep."""
+
+    balance_max: int
+    order_expiry_ms: int
+    batch_max: int
+    retry_seconds_max: float
+
+
+class CommandWorker:
+    """Applies commands from `start` to `stop`."""
+
+    def __init__(
+        self,
+        faust_settings: FaustSettings,
+        database: Database,
+        topics: Topics,
+        limits: CommandLimits,
+    ) -> None:
+        self._faust_settings = faust_settings
+        self._database = database
+        self._topics = topics
+        self._limits = limits
+        self._log_reader = LogReader(faust_settings.kafka_url)
+        self._publisher = Publisher(faust_settings.kafka_url, topics)
+        self._watch: asyncio.Task[None] | None = None
+        self._app: Any = None
+        self.health = WorkerHealth(
+            details={"broker": faust_settings.kafka_url, "database": database.name}
+        )
+
+    async def start(self) -> None:
+        """Check that log and database belong together, and begin to consume.
+
+        Raises LogRefusedError where they do not.
+        """
+        await self._log_reader.start()
+        kafka_url = self._faust_settings.kafka_url
+        log = await look_at_log(kafka_url, self._log_reader, self._topics)
+        epoch = await identify_log(self._database, log, self._log_reader, self._topics)
+        await self._publisher.start()
+        self._app = create_command_app(
+            self._faust_settings, self._topics, self._make_intake(epoch), self.health
+        )
+        await self._app.start()
+        self._watch = asyncio.create_task(self._keep_watch())
+
+    def _make_intake(self, epoch: int) -> Intake:
+        rulebook = Rulebook(
+            self._topics, epoch, self._limits.balance_max, self._limits.order_expiry_ms
+        )
+        applier = PersistentApplier(
+            BatchApplier(self._database, CommandReader(self._topics), rulebook),
+            self._log_reader,
+            self.health,
+            retry_seconds_max=self._limits.retry_seconds_max,
+        )
+        return Intake(
+            applier,
+            self._publisher,
+            self.health,
+            batch_max=self._limits.batch_max,
+            leave=leave,
+        )
+
+    async def _keep_watch(self) -> None:
+        """Keep the health's facts up to date, and leave when Faust has given up."""
+        while True:
+            app = self._app
+            if app.crashed:
+                leave(f"Faust crashed: {app.crash_reason!r}")
+            self.health.partitions = len(app.consumer.assignment())
+            self.health.consuming = bool(self.health.partitions) and not app.rebalancing
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def stop(self) -> None:
+        """Finish what is in hand, acknowledge it, and disconnect."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._app is not None:
+            await self._app.stop()
+        await self._publisher.stop()
+        await self._log_reader.stop()
