@@ -1,5 +1,7 @@
 """Asks the broker about topics, and makes those that are missing."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.topics import Topic
+
+_LEADER_SECONDS_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,23 @@ async def ensure_topics(kafka_url: str, topics: Iterable[Topic], *, replication:
     ]
     async with _admin(kafka_url) as client:
         response = await client.create_topics(wanted)
+        await _wait_for_leaders(client, {topic.name for topic in wanted})
     for name, code, *_ in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
             message = f"topic {name}: {error.description}"
             raise error(message)
+
+
+async def _wait_for_leaders(client: Any, names: set[str]) -> None:
+    """Wait until each partition has a leader: a new topic has none for a moment."""
+    deadline = time.monotonic() + _LEADER_SECONDS_MAX
+    while time.monotonic() < deadline:
+        found = await client.describe_topics(sorted(names))
+        led = {t["topic"] for t in found if all(p["leader"] >= 0 for p in t["partitions"])}
+        if led >= names and not any(t["error_code"] for t in found):
+            return
+        await asyncio.sleep(0.1)
 
 
 async def describe_cluster(kafka_url: str, topics: Iterable[Topic]) -> Cluster:

@@ -49,6 +49,7 @@ class _ReadCommittedTransport(driver.Transport):
 
 def create_faust_app(settings: FaustSettings) -> Any:
     """Make a Faust app with the settings that every worker of ours needs."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         settings.group,
         broker=[f"kafka://{server}" for server in settings.kafka_url.split(",")],
