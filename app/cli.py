@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Coroutine
 from typing import Any
 
 import click
@@ -59,10 +60,10 @@ def edge(*, with_worker: bool) -> None:
     Run several behind a load balancer, each with a FAIRLINE_EDGE_NUMBER of its own. GET /readyz
     says whether one is ready.
     """
+    settings = connected_settings("edge")
     from app.node import run_edge  # noqa: PLC0415
 
-    settings = connected_settings("edge")
-    asyncio.run(run_edge(settings, with_worker))
+    _serve(run_edge(settings, with_worker=with_worker))
 
 
 @main.command()
@@ -79,10 +80,11 @@ def worker(kind: str) -> None:
     Run as many of each kind as there is work for. Workers of one kind share the partitions
     among them: when one leaves, the others take over.
     """
+    settings = connected_settings(f"worker-{kind}")
     from app.node import run_command_worker, run_ranking_worker  # noqa: PLC0415
 
     run_worker = run_command_worker if kind == "commands" else run_ranking_worker
-    asyncio.run(run_worker(connected_settings(f"worker-{kind}")))
+    _serve(run_worker(settings))
 
 
 @main.command()
@@ -93,9 +95,10 @@ def migrate() -> None:
 
     Run it once before the first start and after each upgrade. Done again it changes nothing.
     """
+    settings = connected_settings("migrate")
     from app.prepare import prepare  # noqa: PLC0415
 
-    prepare(connected_settings("migrate"))
+    prepare(settings)
 
 
 @main.command()
@@ -105,9 +108,23 @@ def seed() -> None:
     20 products and the coupons WELCOME and RUSH100. Needs a running worker. Done again it
     changes nothing.
     """
+    settings = connected_settings("seed")
     from app.seed import seed  # noqa: PLC0415
 
-    asyncio.run(seed(connected_settings("seed")))
+    asyncio.run(seed(settings))
+
+
+@main.command()
+@click.option("--port", type=int, required=True, help="The edge's, or a worker's web port.")
+def ready(port: int) -> None:
+    """Ask a process on this machine whether it is ready.
+
+    Exit 0 says yes, 1 says no: made for the health checks of containers.
+    """
+    from app.addresses import answers_ok  # noqa: PLC0415
+
+    if not answers_ok(f"http://127.0.0.1:{port}/readyz"):
+        raise click.exceptions.Exit(1)
 
 
 @main.command()
@@ -118,6 +135,15 @@ def tour() -> None:
 
     settings = load_settings()
     click.echo(tour(address_of(settings, "http_port"), settings.data_dir))
+
+
+def _serve(process: Coroutine[Any, Any, None]) -> None:
+    from streams.log_identity import LogRefusedError  # noqa: PLC0415
+
+    try:
+        asyncio.run(process)
+    except LogRefusedError as error:
+        raise StartError(str(error)) from None
 
 
 main.add_command(services)

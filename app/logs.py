@@ -37,7 +37,7 @@ def _configure_libraries(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_shared(),
+            foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder()],
             processor=structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False, sort_keys=False
             ),

@@ -87,7 +87,8 @@ class Settings(BaseSettings):
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"unknown time zone {name!r}") from error
+            message = f"there is no zone {name!r}"
+            raise ValueError(message) from error
         return name
 
     @cached_property

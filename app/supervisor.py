@@ -87,7 +87,7 @@ class _Supervisor:
         click.echo(f"database  {without_password(self.settings.sqlalchemy_url)}")
 
     def _launch(self, *words: str) -> Child:
-        command = [sys.executable, "-m", "app.cli", *words]
+        command = [sys.executable, "-P", "-m", "app.cli", *words]
         return Child(Launch(command, environment=self.environment))
 
     def _run_to_its_end(self, word: str) -> None:

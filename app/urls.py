@@ -2,7 +2,7 @@
 
 import re
 
-PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*(?=@)")
+PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*(?=@)")
 
 
 def without_password(url: str) -> str:

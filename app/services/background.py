@@ -112,7 +112,7 @@ def _start_holder(folder: Path) -> None:
     (folder / "services.json").unlink(missing_ok=True)
     with (folder / "services.log").open("wb") as log:
         holding = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "app.services.background", folder.absolute()],
+            [sys.executable, "-P", "-m", "app.services.background", folder.absolute()],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

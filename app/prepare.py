@@ -1,0 +1,35 @@
+"""`fairline migrate`: the tables of this version, and the topics that are missing."""
+
+import asyncio
+
+from aiokafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.node import topics_in
+from app.services.errors import StartError
+from app.settings import Settings
+from app.urls import without_password
+from storage.migrate import upgrade
+from streams.admin import ensure_topics
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the database to this version and make missing topics; done again it does nothing."""
+    try:
+        upgrade(settings.sqlalchemy_url)
+    except (OSError, SQLAlchemyError) as error:
+        raise _cannot_reach(settings.sqlalchemy_url, "FAIRLINE_DATABASE_URL", error) from error
+    try:
+        asyncio.run(_make_topics(settings))
+    except (OSError, KafkaError) as error:
+        raise _cannot_reach(settings.kafka_url, "FAIRLINE_KAFKA_URL", error) from error
+
+
+async def _make_topics(settings: Settings) -> None:
+    topics = topics_in(settings).all
+    await ensure_topics(settings.kafka_url, topics, replication=settings.replication)
+
+
+def _cannot_reach(url: str, variable: str, error: Exception) -> StartError:
+    reason = str(error).splitlines()[0][:200]
+    return StartError(f"cannot use {without_password(url)} ({variable}): {reason}")
