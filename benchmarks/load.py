@@ -1,0 +1,78 @@
+"""The load: a closed loop of posts, by wrk where it is installed, else by our own client."""
+
+import asyncio
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+SCRIPT = Path(__file__).with_name("posts.lua")
+USERS = 20_000
+"""Charges are spread over so many users."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is sent, where to, and for how long. The round seeds the choice of users."""
+
+    work: str
+    url: str
+    connections: int
+    seconds: int
+    round_number: int
+    code: str = "-"
+
+
+class Answers(msgspec.Struct):
+    """What came back. The latencies are those of all answers, refusals too."""
+
+    seconds: float
+    statuses: dict[str, int]
+    broken: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+    @property
+    def accepted(self) -> int:
+        """Answers that say: done."""
+        return self.statuses.get("200", 0)
+
+    @property
+    def undecided(self) -> int:
+        """Answers that leave open whether it was done, or will be."""
+        return sum(self.statuses.get(status, 0) for status in ("202", "500", "503")) + self.broken
+
+
+async def send(load: Load) -> Answers:
+    """Run the load in a process of its own and read its one line of JSON."""
+    command = _wrk(load) if shutil.which("wrk") else _our_client(load)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    if process.returncode:
+        message = f"the load generator left with {process.returncode}"
+        raise RuntimeError(message)
+    return msgspec.json.decode(output.splitlines()[-1], type=Answers)
+
+
+def generator() -> str:
+    """Which generator `send` takes."""
+    return "wrk" if shutil.which("wrk") else "benchmarks.client"
+
+
+def _wrk(load: Load) -> list[str]:
+    # One thread: more would take a core from the servers, and one sends 13,000 requests/s.
+    shape = ["-t1", f"-c{load.connections}", f"-d{load.seconds}s", "--timeout", "15s"]
+    script = ["-s", str(SCRIPT), load.url, "--"]
+    return ["wrk", *shape, *script, *_what(load)]
+
+
+def _our_client(load: Load) -> list[str]:
+    how = [load.url, str(load.connections), str(load.seconds)]
+    return [sys.executable, "-m", "benchmarks.client", *how, *_what(load)]
+
+
+def _what(load: Load) -> list[str]:
+    return [load.work, str(load.round_number), str(USERS), load.code]

@@ -1,0 +1,112 @@
+"""From rounds to a table: medians, paired ratios, and the page that shows them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks.machine import Circumstances
+from benchmarks.rounds import Round
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+BEGIN, END = "<!-- first: begin -->", "<!-- first: end -->"
+OURS = "Fairline"
+GOALS = {"charge": 2.0, "coupon": 15.0}
+TITLES = {"charge": "charge, 20,000 users", "coupon": "hot coupon, each time another user"}
+PARTS = ("edge", "worker", "server", "database", "broker", "cache")
+HEAD = (
+    "| work | side | done/s | p50 ms | p99 ms | refused | "
+    + " | ".join(PARTS)
+    + " | all |\n|---|---|--:|--:|--:|--:|"
+    + "--:|" * (len(PARTS) + 1)
+)
+
+
+def page(rounds: Sequence[Round], around: Circumstances) -> str:
+    """The figures as Markdown, for a terminal and for the page alike."""
+    blocks = (around.lines(), [table(rounds)], verdicts(rounds))
+    return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def table(rounds: Sequence[Round]) -> str:
+    """One row per work and side, medians over the rounds; CPU in ms per command done."""
+    keys = dict.fromkeys((each.work, each.side) for each in rounds)
+    return "\n".join([HEAD, *(_row(_of(rounds, work, side)) for work, side in keys)])
+
+
+def _of(rounds: Sequence[Round], work: str, side: str) -> list[Round]:
+    return [each for each in rounds if (each.work, each.side) == (work, side)]
+
+
+def _row(rounds: list[Round]) -> str:
+    def middle(figure: Callable[[Round], float]) -> float:
+        return median(figure(each) for each in rounds)
+
+    costs = [_cost(rounds, part) for part in PARTS]
+    known = [cost for cost in costs if cost is not None]
+    cells = [
+        TITLES[rounds[0].work],
+        rounds[0].side,
+        f"{middle(lambda each: each.per_second):,.0f}",
+        f"{middle(lambda each: each.answers.p50_ms):.1f}",
+        f"{middle(lambda each: each.answers.p99_ms):.0f}",
+        f"{middle(_refused_share):.1%}",
+        *("" if cost is None else f"{cost:.2f}" for cost in costs),
+        f"{sum(known):.2f}" if known else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _cost(rounds: list[Round], part: str) -> float | None:
+    costs = [each.cpu_ms(part) for each in rounds]
+    known = [cost for cost in costs if cost is not None]
+    return median(known) if known else None
+
+
+def _refused_share(each: Round) -> float:
+    total = sum(each.answers.statuses.values())
+    return 1 - each.answers.accepted / total if total else 0.0
+
+
+def ratios(rounds: Sequence[Round]) -> dict[str, list[float]]:
+    """For each work and round: ours to the better of the peer's variants in that round."""
+    found: dict[str, list[float]] = {}
+    for ours in (each for each in rounds if each.side == OURS):
+        peers = [
+            each.per_second
+            for each in rounds
+            if (each.work, each.number) == (ours.work, ours.number) and each.side != OURS
+        ]
+        if peers and max(peers) > 0:
+            found.setdefault(ours.work, []).append(ours.per_second / max(peers))
+    return found
+
+
+def verdicts(rounds: Sequence[Round]) -> list[str]:
+    """The ratios with their goals, and what the idle side cost meanwhile."""
+    lines = []
+    for work, paired in ratios(rounds).items():
+        middle, goal = median(paired), GOALS[work]
+        word = "reached" if middle >= goal else "missed"
+        spread = f"{min(paired):.1f} to {max(paired):.1f} in {len(paired)} rounds"
+        lines.append(f"- {TITLES[work]}: **{middle:.1f} x** ({spread}); goal {goal:.0f} x: {word}")
+    if idle := [each for each in rounds if each.side != OURS]:
+        share = median(each.standing_by_seconds / each.answers.seconds for each in idle)
+        lines.append(f"- standing by while the peer runs: {share:.1%} of one core")
+    return lines
+
+
+def faults(rounds: Sequence[Round]) -> list[str]:
+    """Everything that did not bear checking."""
+    return [
+        f"{each.work}, {each.side}, round {each.number}: {fault}"
+        for each in rounds
+        for fault in each.faults
+    ]
+
+
+def publish(text: str) -> None:
+    """Put the figures between the page's marks."""
+    page = PAGE.read_text()
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")

@@ -1,0 +1,81 @@
+"""The benchmarks' own arithmetic: what counts as done, what is a fault, what is paired."""
+
+import asyncio
+import os
+
+import pytest
+from aiohttp import web
+
+from benchmarks import client, report, rounds
+from benchmarks.cpu import cpu_seconds
+from benchmarks.load import Answers
+from benchmarks.rounds import Round
+from benchmarks.sides import Applied
+
+
+def answers(done: int, **others: int) -> Answers:
+    statuses = {"200": done} | {name.removeprefix("s"): n for name, n in others.items()}
+    return Answers(2.0, statuses, 0, p50_ms=1.0, p99_ms=2.0, max_ms=3.0)
+
+
+def a_round(side: str, number: int, done: int) -> Round:
+    return Round("coupon", side, number, answers(done), done, [], {"worker": 1.0}, 0.0)
+
+
+@pytest.mark.parametrize("applied", [100, 164])
+def test_requests_cut_off_at_the_end_may_be_applied_or_not(applied: int) -> None:
+    assert rounds._faults(answers(100), applied, Applied(applied, True), 64) == []
+
+
+@pytest.mark.parametrize("applied", [0, 99, 165])
+def test_answers_that_the_database_does_not_bear_out_are_a_fault(applied: int) -> None:
+    assert rounds._faults(answers(100), applied, Applied(applied, True), 64)
+
+
+def test_an_answer_of_later_may_be_applied_but_does_not_count_as_done() -> None:
+    late = answers(100, s202=10)
+    assert rounds._faults(late, 174, Applied(174, True), 64) == []
+    assert late.accepted == 100
+
+
+def test_sums_that_do_not_agree_are_a_fault() -> None:
+    assert rounds._faults(answers(100), 100, Applied(100, False), 64)
+
+
+def test_nothing_done_is_a_fault() -> None:
+    assert rounds._faults(answers(0, s429=100), 0, Applied(0, True), 64)
+
+
+def test_ours_is_paired_with_the_better_variant_of_the_same_round() -> None:
+    runs = [
+        *(a_round("Fairline", 1, 1000), a_round("lock, wait", 1, 100)),
+        *(a_round("Fairline", 2, 1200), a_round("lock, wait", 2, 50)),
+        *(a_round("lock, refuse", 1, 10), a_round("lock, refuse", 2, 300)),
+    ]
+    assert report.ratios(runs) == {"coupon": [10.0, 4.0]}
+
+
+def test_cpu_time_counts_a_whole_tree_of_processes() -> None:
+    used = cpu_seconds({"us": os.getpid(), "gone": 2**22 + 1})
+    assert used["us"] > 0
+    assert used["gone"] == 0
+
+
+async def test_our_client_keeps_its_connections_busy_and_counts_every_status() -> None:
+    seen: list[int] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((await request.json())["userId"])
+        return web.json_response({}, status=200 if len(seen) % 2 else 429)
+
+    app = web.Application()
+    app.router.add_post("/api/v1/coupons/issue", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = "http://{}:{}".format(*runner.addresses[0])
+    found = await client.run(url, 4, 0.5, client.issues("HOT"))
+    await asyncio.shield(runner.cleanup())
+    assert found.accepted > 4
+    assert abs(found.accepted - found.statuses["429"]) <= 1
+    assert sorted(seen) == list(range(1, len(seen) + 1))
