@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.engine import one_of
-from storage.rows import execute_many, reader_of
+from storage.rows import insert_rows, reader_of
 from storage.schema import accepted_commands, command_ids, command_log, dead_letters
 
 
@@ -153,9 +153,9 @@ async def save_log_rows(
         }
         for row in firsts
     ]
-    await execute_many(connection, command_log.insert(), map(_log_row, rows))
-    await execute_many(connection, command_ids.insert(), claims)
-    await execute_many(connection, dead_letters.insert(), map(_dead_letter_row, letters))
+    await insert_rows(connection, command_log, map(_log_row, rows))
+    await insert_rows(connection, command_ids, claims)
+    await insert_rows(connection, dead_letters, map(_dead_letter_row, letters))
 
 
 class CommandStatus(NamedTuple):

@@ -9,7 +9,7 @@ from domain.entities import Coupon, UserCoupon
 from domain.ids import CouponCode, CouponId, UserId
 from domain.state import HeldCoupon, Rows
 from storage.engine import one_of
-from storage.rows import execute_many, reader_of, update_by_key
+from storage.rows import insert_rows, reader_of, update_rows
 from storage.schema import coupons, user_coupons
 
 _coupon_row = reader_of(Coupon)
@@ -17,8 +17,6 @@ _copy_row = reader_of(UserCoupon)
 _coupon_columns = [coupons.c[name] for name in Coupon.__dataclass_fields__]
 _copy_columns = [user_coupons.c[name] for name in UserCoupon.__dataclass_fields__]
 _terms = ("total", "issued", "discount_amount", "valid_from_ms", "valid_until_ms")
-_set_coupon = update_by_key(coupons, *_terms)
-_set_spent = update_by_key(user_coupons, "used_at_ms", "order_id")
 
 
 async def load_coupons(
@@ -51,11 +49,11 @@ async def load_user_coupons(
 async def save_coupons(connection: AsyncConnection, rows: Rows[CouponCode, Coupon]) -> None:
     """Save new coupons, and changed terms and counts."""
     updated = [
-        {"key_coupon_id": coupon.coupon_id, **{f"new_{n}": getattr(coupon, n) for n in _terms}}
+        {"coupon_id": coupon.coupon_id, **{n: getattr(coupon, n) for n in _terms}}
         for coupon in rows.updated()
     ]
-    await execute_many(connection, _set_coupon, updated)
-    await execute_many(connection, coupons.insert(), map(_coupon_row, rows.added()))
+    await update_rows(connection, coupons, updated)
+    await insert_rows(connection, coupons, map(_coupon_row, rows.added()))
 
 
 async def save_user_coupons(
@@ -64,15 +62,15 @@ async def save_user_coupons(
     """Save newly issued copies, and those that were spent."""
     spent = [
         {
-            "key_user_id": copy.user_id,
-            "key_coupon_id": copy.coupon_id,
-            "new_used_at_ms": copy.used_at_ms,
-            "new_order_id": copy.order_id,
+            "user_id": copy.user_id,
+            "coupon_id": copy.coupon_id,
+            "used_at_ms": copy.used_at_ms,
+            "order_id": copy.order_id,
         }
         for copy in rows.updated()
     ]
-    await execute_many(connection, _set_spent, spent)
-    await execute_many(connection, user_coupons.insert(), map(_copy_row, rows.added()))
+    await update_rows(connection, user_coupons, spent)
+    await insert_rows(connection, user_coupons, map(_copy_row, rows.added()))
 
 
 async def list_user_coupons(connection: AsyncConnection, user_id: UserId) -> list[UserCoupon]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.rows import execute_many, update_by_key
+from storage.rows import insert_rows, update_rows
 from storage.schema import log_epochs, partition_marks
 
 
@@ -22,7 +22,6 @@ class Mark:
 
 
 _columns = [partition_marks.c[name] for name in Mark.__dataclass_fields__]
-_set_mark = update_by_key(partition_marks, "epoch", "next_offset", "last_timestamp_ms")
 
 
 async def lock_marks(
@@ -49,15 +48,15 @@ async def save_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> None
     """Move marks that exist."""
     rows = [
         {
-            "key_topic": mark.topic,
-            "key_partition": mark.partition,
-            "new_epoch": mark.epoch,
-            "new_next_offset": mark.next_offset,
-            "new_last_timestamp_ms": mark.last_timestamp_ms,
+            "topic": mark.topic,
+            "partition": mark.partition,
+            "epoch": mark.epoch,
+            "next_offset": mark.next_offset,
+            "last_timestamp_ms": mark.last_timestamp_ms,
         }
         for mark in marks
     ]
-    await execute_many(connection, _set_mark, rows)
+    await update_rows(connection, partition_marks, rows)
 
 
 async def load_marks(connection: AsyncConnection) -> dict[tuple[str, int], Mark]:
@@ -69,7 +68,7 @@ async def load_marks(connection: AsyncConnection) -> dict[tuple[str, int], Mark]
 async def insert_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> None:
     """Make the marks of a log that is seen for the first time."""
     rows = [{name: getattr(mark, name) for name in Mark.__dataclass_fields__} for mark in marks]
-    await execute_many(connection, partition_marks.insert(), rows)
+    await insert_rows(connection, partition_marks, rows)
 
 
 async def delete_marks(connection: AsyncConnection) -> None:

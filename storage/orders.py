@@ -10,7 +10,7 @@ from domain.entities import Order, OrderLine, OrderStatus
 from domain.ids import OrderId, ProductId, UserId
 from domain.state import Rows
 from storage.engine import one_of
-from storage.rows import execute_many, update_by_key
+from storage.rows import insert_rows, update_rows
 from storage.schema import order_lines, orders
 
 _columns = (
@@ -27,7 +27,6 @@ _columns = (
 )
 _order_columns = [orders.c[name] for name in _columns]
 _line_columns = [order_lines.c[n] for n in ("order_id", "product_id", "unit_price", "quantity")]
-_set_status = update_by_key(orders, "status", "paid_at_ms")
 
 
 async def load_orders(
@@ -79,17 +78,17 @@ async def save_orders(connection: AsyncConnection, rows: Rows[OrderId, Order]) -
     """Save new orders with their lines, and the status of those that were paid."""
     paid = [
         {
-            "key_order_id": order.order_id,
-            "new_status": order.status.value,
-            "new_paid_at_ms": order.paid_at_ms,
+            "order_id": order.order_id,
+            "status": order.status.value,
+            "paid_at_ms": order.paid_at_ms,
         }
         for order in rows.updated()
     ]
     added = rows.added()
-    await execute_many(connection, _set_status, paid)
-    await execute_many(connection, orders.insert(), map(_order_row, added))
+    await update_rows(connection, orders, paid)
+    await insert_rows(connection, orders, map(_order_row, added))
     lines = [row for order in added for row in _line_rows(order)]
-    await execute_many(connection, order_lines.insert(), lines)
+    await insert_rows(connection, order_lines, lines)
 
 
 def _order_row(order: Order) -> dict[str, Any]:

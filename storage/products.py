@@ -9,11 +9,10 @@ from domain.entities import Product
 from domain.ids import ProductId
 from domain.state import Rows
 from storage.engine import one_of
-from storage.rows import execute_many, reader_of, update_by_key
+from storage.rows import insert_rows, reader_of, update_rows
 from storage.schema import products
 
 _product_row = reader_of(Product)
-_set_product = update_by_key(products, "name", "price", "stock")
 
 
 async def load_products(
@@ -37,15 +36,15 @@ async def save_products(connection: AsyncConnection, rows: Rows[ProductId, Produ
     """Save new and changed products."""
     updated = [
         {
-            "key_product_id": product.product_id,
-            "new_name": product.name,
-            "new_price": product.price,
-            "new_stock": product.stock,
+            "product_id": product.product_id,
+            "name": product.name,
+            "price": product.price,
+            "stock": product.stock,
         }
         for product in rows.updated()
     ]
-    await execute_many(connection, _set_product, updated)
-    await execute_many(connection, products.insert(), map(_product_row, rows.added()))
+    await update_rows(connection, products, updated)
+    await insert_rows(connection, products, map(_product_row, rows.added()))
 
 
 async def list_products(connection: AsyncConnection) -> list[Product]:

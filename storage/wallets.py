@@ -9,11 +9,10 @@ from domain.entities import BalanceEntry, Wallet
 from domain.ids import UserId
 from domain.state import Rows
 from storage.engine import one_of
-from storage.rows import execute_many, reader_of, update_by_key
+from storage.rows import insert_rows, reader_of, update_rows
 from storage.schema import balance_entries, wallets
 
 _entry_row = reader_of(BalanceEntry)
-_set_balance = update_by_key(wallets, "balance")
 
 
 async def load_wallets(
@@ -32,11 +31,11 @@ async def save_wallets(
     connection: AsyncConnection, rows: Rows[UserId, Wallet], entries: list[BalanceEntry]
 ) -> None:
     """Save changed balances, new wallets, and the movements between."""
-    updated = [{"key_user_id": w.user_id, "new_balance": w.balance} for w in rows.updated()]
+    updated = [{"user_id": w.user_id, "balance": w.balance} for w in rows.updated()]
     added = [{"user_id": w.user_id, "balance": w.balance} for w in rows.added()]
-    await execute_many(connection, _set_balance, updated)
-    await execute_many(connection, wallets.insert(), added)
-    await execute_many(connection, balance_entries.insert(), map(_entry_row, entries))
+    await update_rows(connection, wallets, updated)
+    await insert_rows(connection, wallets, added)
+    await insert_rows(connection, balance_entries, map(_entry_row, entries))
 
 
 async def find_balance(connection: AsyncConnection, user_id: UserId) -> int | None:
