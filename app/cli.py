@@ -1,9 +1,8 @@
 """The console command `fairline`. What a command needs is imported when it runs, not before."""
 
-import asyncio
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -11,9 +10,11 @@ from app.cli_services import services
 from app.cli_settings import connected_settings, load_settings, show_settings
 from app.services.errors import StartError
 
+T = TypeVar("T")
+
 
 class Fairline(click.Group):
-    """Says in one line on standard error why something cannot start, and leaves with 2."""
+    """Says in one line on standard error why something cannot start, and leaves."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
@@ -21,7 +22,7 @@ class Fairline(click.Group):
             return super().invoke(ctx)
         except StartError as error:
             click.echo(f"fairline: {error}", err=True)
-            sys.exit(2)
+            sys.exit(error.exit_status)
 
 
 @click.group(cls=Fairline, context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,7 +64,7 @@ def edge(*, with_worker: bool) -> None:
     settings = connected_settings("edge")
     from app.node import run_edge  # noqa: PLC0415
 
-    _serve(run_edge(settings, with_worker=with_worker))
+    _run_loop(run_edge(settings, with_worker=with_worker))
 
 
 @main.command()
@@ -81,10 +82,10 @@ def worker(kind: str) -> None:
     among them: when one leaves, the others take over.
     """
     settings = connected_settings(f"worker-{kind}")
-    from app.node import run_command_worker, run_ranking_worker  # noqa: PLC0415
+    from app import node  # noqa: PLC0415
 
-    run_worker = run_command_worker if kind == "commands" else run_ranking_worker
-    _serve(run_worker(settings))
+    run_worker = node.run_command_worker if kind == "commands" else node.run_ranking_worker
+    _run_loop(run_worker(settings))
 
 
 @main.command()
@@ -111,7 +112,7 @@ def seed() -> None:
     settings = connected_settings("seed")
     from app.seed import seed  # noqa: PLC0415
 
-    asyncio.run(seed(settings))
+    _run_loop(seed(settings))
 
 
 @main.command()
@@ -137,13 +138,30 @@ def tour() -> None:
     click.echo(tour(address_of(settings, "http_port"), settings.data_dir))
 
 
-def _serve(process: Coroutine[Any, Any, None]) -> None:
-    from streams.log_identity import LogRefusedError  # noqa: PLC0415
+@main.group("log")
+def log_group() -> None:
+    """Look after the tie between the database and the Kafka log."""
 
-    try:
-        asyncio.run(process)
-    except LogRefusedError as error:
-        raise StartError(str(error)) from None
+
+@log_group.command()
+def adopt() -> None:
+    """Let the database follow this Kafka log from now on.
+
+    A worker refuses to start where its database belongs to another log, or the log was made
+    anew. This begins a new log epoch at what the broker holds. Commands that the database knows
+    are not applied again.
+    """
+    from app.adopt import adopt as adopt_log  # noqa: PLC0415
+
+    settings = connected_settings("adopt")
+    epoch = _run_loop(adopt_log(settings))
+    click.echo(f"the database follows this log from now on: epoch {epoch}")
+
+
+def _run_loop(work: Coroutine[Any, Any, T]) -> T:
+    import uvloop  # noqa: PLC0415
+
+    return uvloop.run(work)
 
 
 main.add_command(services)

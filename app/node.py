@@ -5,14 +5,25 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 from aiohttp import web
+from aiokafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
 
+from app.services.errors import AwayError, StartError
 from app.settings import Settings
 from storage.engine import Database, create_database
 from streams.app import FaustSettings
+from streams.leave import leave
+from streams.log_identity import LogRefusedError
 from streams.topics import Topics, topics_of
 from streams.worker import CommandLimits, CommandWorker
+from tables.top_lists import TopListReader
+from tables.worker import RankingWorker
+from web.app import EdgeSettings, create_edge
+from web.backlog import Limits
+from web.edge import Checks
 
 log = logging.getLogger("fairline")
 
@@ -24,18 +35,35 @@ def topics_in(settings: Settings) -> Topics:
 
 async def run_command_worker(settings: Settings) -> None:
     """Apply commands until SIGTERM or SIGINT. Raises LogRefusedError on another's log."""
-    async with _database(settings) as database, _command_worker(settings, database):
+    async with _database(settings) as database, _running(_command_worker(settings, database)):
         await _until_stopped("command worker", database)
+
+
+async def run_ranking_worker(settings: Settings) -> None:
+    """Keep the live ranking until SIGTERM or SIGINT; leaves the process when it cannot go on."""
+    async with _database(settings) as database:
+        worker = RankingWorker(
+            faust_settings(settings, "ranking", settings.ranking_port),
+            database,
+            topics_in(settings),
+            settings.zone,
+            replication=settings.replication,
+            retry_seconds_max=settings.retry_seconds_max,
+        )
+        async with _running(worker):
+            await _until_stopped("ranking worker", database)
 
 
 async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
     """Serve HTTP until SIGTERM or SIGINT; with a command worker in the same process if asked."""
     async with contextlib.AsyncExitStack() as stack:
         database = await stack.enter_async_context(_database(settings))
-        worker = None
+        checks: Checks = {}
         if with_worker:
-            worker = await stack.enter_async_context(_command_worker(settings, database))
-        await stack.enter_async_context(_edge(settings, database, worker))
+            worker = _command_worker(settings, database)
+            checks = {"worker": worker.health.checks}
+            await stack.enter_async_context(_running(worker))
+        await stack.enter_async_context(_edge(settings, database, checks))
         await _until_stopped("edge", database)
 
 
@@ -48,9 +76,8 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
         await database.dispose()
 
 
-@contextlib.asynccontextmanager
-async def _command_worker(settings: Settings, database: Database) -> AsyncIterator[CommandWorker]:
-    worker = CommandWorker(
+def _command_worker(settings: Settings, database: Database) -> CommandWorker:
+    return CommandWorker(
         faust_settings(settings, "commands", settings.worker_port),
         database,
         topics_in(settings),
@@ -61,11 +88,69 @@ async def _command_worker(settings: Settings, database: Database) -> AsyncIterat
             retry_seconds_max=settings.retry_seconds_max,
         ),
     )
+
+
+@contextlib.asynccontextmanager
+async def _edge(settings: Settings, database: Database, checks: Checks) -> AsyncIterator[None]:
+    topics = topics_in(settings)
+    top_lists = TopListReader(
+        kafka_url=settings.kafka_url,
+        topic=topics.product_top.name,
+        partitions=topics.product_sales.partitions,
+    )
+    edge_settings = EdgeSettings(
+        topics=topics,
+        kafka_url=settings.kafka_url,
+        redis_url=settings.redis_url,
+        cache_prefix=f"{settings.topic_prefix}fairline:",
+        edge_number=settings.edge_number,
+        wait_seconds=settings.wait_seconds,
+        limits=Limits(settings.queue_seconds_max, settings.session_timeout_seconds),
+    )
+    edge = create_edge(edge_settings, database, top_lists=top_lists, more_checks=checks)
+    runner = web.AppRunner(edge, access_log=None, handle_signals=False)
+    await top_lists.start()
     try:
-        await worker.start()
-        yield worker
+        await runner.setup()
+        await web.TCPSite(runner, settings.http_host, settings.http_port).start()
+        yield
+    finally:
+        await runner.cleanup()
+        await top_lists.stop()
+
+
+class _Worker(Protocol):
+    async def start(self) -> None: ...
+    async def failed(self) -> str: ...
+    async def stop(self) -> None: ...
+
+
+@contextlib.asynccontextmanager
+async def _running(worker: _Worker) -> AsyncIterator[None]:
+    """Run a worker, and leave the process when it fails: half a worker helps nobody."""
+    try:
+        await _start(worker)
+        watch = asyncio.create_task(_leave_on_failure(worker))
+        yield
+        watch.cancel()
     finally:
         await worker.stop()
+
+
+async def _start(worker: _Worker) -> None:
+    """Start a worker. Raises StartError with a line for people where that cannot be."""
+    try:
+        await worker.start()
+    except LogRefusedError as error:
+        raise StartError(str(error)) from None
+    except (KafkaError, OSError, SQLAlchemyError) as error:
+        reason = str(error).splitlines()[0][:200]
+        message = f"what the worker needs does not answer: {reason}"
+        raise AwayError(message) from error
+
+
+async def _leave_on_failure(worker: _Worker) -> None:
+    leave(await worker.failed())
 
 
 def faust_settings(settings: Settings, role: str, web_port: int) -> FaustSettings:

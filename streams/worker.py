@@ -87,12 +87,16 @@ class CommandWorker:
             leave=leave,
         )
 
+    async def failed(self) -> str:
+        """Return, with the reason, once Faust has given up; the process should leave."""
+        while not self._app.crashed:  # noqa: ASYNC110 - Faust has no event for it.
+            await asyncio.sleep(_LOOK_SECONDS)
+        return f"Faust crashed: {self._app.crash_reason!r}"
+
     async def _keep_watch(self) -> None:
-        """Keep the health's facts up to date, and leave when Faust has given up."""
+        """Keep the health's facts up to date."""
         while True:
             app = self._app
-            if app.crashed:
-                leave(f"Faust crashed: {app.crash_reason!r}")
             self.health.partitions = len(app.consumer.assignment())
             self.health.consuming = bool(self.health.partitions) and not app.rebalancing
             await asyncio.sleep(_LOOK_SECONDS)
