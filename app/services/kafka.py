@@ -23,6 +23,9 @@ controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
+# After kill -9 the node comes back only when its former self has timed out, 9 s by default.
+broker.session.timeout.ms=5000
+broker.heartbeat.interval.ms=500
 num.partitions=1
 default.replication.factor=1
 offsets.topic.replication.factor=1

