@@ -1,0 +1,109 @@
+"""Makes the edge: an aiohttp application that an `AppRunner` starts and stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from storage.engine import Database
+from streams.topics import Topics
+from web.appender import Appender
+from web.backlog import Limits
+from web.catalog import Catalog
+from web.command_path import CommandPath, Parts
+from web.edge import EDGE, Checks, Edge
+from web.lines import EndOffsets, Lines, Marks, Watch
+from web.problems import DATABASE_AWAY, KAFKA_AWAY, answer_problems
+from web.requests import BODY_BYTES_MAX
+from web.results import Results
+from web.routes import ROUTES
+from web.shared_cache import create_cache
+from web.sold_out import SoldOut
+from web.top_lists import TopLists
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """What the edge is told: where its services are, and how long it may take."""
+
+    topics: Topics
+    kafka_url: str
+    redis_url: str = ""
+    cache_prefix: str = "fairline:"
+    edge_number: int = 0
+    wait_seconds: float = 5.0
+    limits: Limits = field(default_factory=Limits)
+    stop_seconds: float = 3.0
+    """How long a stop waits for outcomes; requests that still wait are then answered as late."""
+
+
+def create_edge(
+    settings: EdgeSettings,
+    database: Database,
+    *,
+    top_lists: TopLists,
+    more_checks: Checks | None = None,
+) -> web.Application:
+    """Make the edge of a database that is open and stays so; nothing is connected yet.
+
+    It serves at once and is ready once `GET /readyz` says so. `more_checks` are asked for its
+    sake too: names and truths by the name of their part.
+    """
+    app = web.Application(middlewares=[answer_problems], client_max_size=BODY_BYTES_MAX)
+    app[EDGE] = edge = Edge(
+        parts=(parts := _wire(settings, database)),
+        database=database,
+        commands=CommandPath(parts, settings.limits, settings.wait_seconds),
+        cache=(cache := create_cache(settings.redis_url, settings.cache_prefix)),
+        catalog=Catalog(cache, database),
+        sold_out=SoldOut(cache, database),
+        top_lists=top_lists,
+        more_checks=more_checks or {},
+        broker=settings.kafka_url,
+    )
+    app.add_routes(ROUTES)
+
+    async def finish_requests(_app: web.Application) -> None:
+        await edge.commands.close(settings.stop_seconds)
+
+    async def run_parts(_app: web.Application) -> AsyncIterator[None]:
+        async with _running(edge, settings.stop_seconds):
+            yield
+
+    app.on_shutdown.append(finish_requests)
+    app.cleanup_ctx.append(run_parts)
+    return app
+
+
+def _wire(settings: EdgeSettings, database: Database) -> Parts:
+    lines = Lines(settings.topics.commands)
+    kafka_url, results = settings.kafka_url, settings.topics.command_results
+    return Parts(
+        topics=settings.topics,
+        database=database,
+        lines=lines,
+        results=Results(kafka_url, results, settings.edge_number, lines),
+        appender=Appender(kafka_url, settings.topics.commands),
+        watches=(
+            Watch("kafka", EndOffsets(kafka_url, lines), KAFKA_AWAY),
+            Watch("database", Marks(database, lines), DATABASE_AWAY),
+        ),
+    )
+
+
+@asynccontextmanager
+async def _running(edge: Edge, stop_seconds: float) -> AsyncIterator[None]:
+    """Keep every part running; what was handed over is sent before the end."""
+    parts = edge.parts
+    runs = [parts.appender.run(), parts.results.run(), *(watch.run() for watch in parts.watches)]
+    tasks = [asyncio.create_task(run) for run in runs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await parts.appender.stop(stop_seconds)
+        await edge.cache.close()

@@ -1,0 +1,118 @@
+"""Back-pressure: how long a new command would wait in its partition, and whether that is too long.
+
+Pure: clocks and offsets are arguments. Kept lean, for every write asks it.
+"""
+
+import math
+from dataclasses import dataclass
+
+# An idle partition shows no rate; a worker does many times this, and a burst must not be refused.
+RATE_FLOOR = 500.0
+# A partition with no progress for this long has lost its worker, or waits for a rebalance.
+STALL_SECONDS = 2.0
+# While nobody knows what waits, this many commands of this edge may wait in one partition.
+UNKNOWN_MAX = 100
+RETRY_SECONDS_MAX = 60
+_SMOOTHING = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an operator allows: the budget of the expected wait, and how long a rebalance takes."""
+
+    queue_seconds_max: float = 2.0
+    session_timeout_seconds: float = 8.0
+
+
+@dataclass(slots=True)
+class Line:
+    """The line in one partition. Offsets are the next to be written, and the next to be applied.
+
+    Both only grow here: the broker and the database tell them late, this edge's own
+    acknowledgements and results often sooner.
+    """
+
+    end_offset: int | None = None
+    next_offset: int | None = None
+    rate: float = RATE_FLOOR
+    outstanding: int = 0
+    """Commands of this edge that wait for their results."""
+    moved_at: float | None = None
+    """When it was last seen to move, or to be empty."""
+    _moved_to: int = 0
+    _waited: int = 0
+
+    def note_written(self, offset: int) -> None:
+        """Note that the record at this offset is in the log."""
+        if self.end_offset is not None and offset >= self.end_offset:
+            self.end_offset = offset + 1
+
+    def note_applied(self, offset: int) -> None:
+        """Note that the record at this offset is applied."""
+        if self.next_offset is not None and offset >= self.next_offset:
+            self.next_offset = offset + 1
+
+    def see_end(self, end_offset: int, known: int | None) -> None:
+        """Learn the log's end from the broker; `known` is what was known when it was asked."""
+        if known is not None and end_offset < known:
+            self._start_over()
+        self.end_offset = max(end_offset, self.end_offset or 0)
+
+    @property
+    def waiting(self) -> int | None:
+        """How many commands wait; None while the log's end or the mark is unknown."""
+        if self.end_offset is None or self.next_offset is None:
+            return None
+        return max(0, self.end_offset - self.next_offset)
+
+    def see_mark(self, next_offset: int, known: int | None, now: float) -> None:
+        """Learn the mark from the database, and how fast it moved; `known` as for the end."""
+        if known is not None and next_offset < known:
+            self._start_over()
+        self.next_offset = max(next_offset, self.next_offset or 0)
+        waiting = self.waiting or 0
+        if self.moved_at is None:
+            self._move(now, waiting)
+            return
+        applied, seconds = self.next_offset - self._moved_to, now - self.moved_at
+        if applied and seconds > 0:
+            is_busy = self._waited > 0 and waiting > 0
+            self.rate = next_rate(self.rate, applied / seconds, is_busy=is_busy)
+        if applied or not waiting:
+            self._move(now, waiting)
+
+    def _move(self, now: float, waiting: int) -> None:
+        assert self.next_offset is not None
+        self.moved_at, self._moved_to, self._waited = now, self.next_offset, waiting
+
+    def _start_over(self) -> None:
+        """Forget the offsets: they went back, so this is another log or another database."""
+        self.end_offset = self.next_offset = self.moved_at = None
+
+
+def next_rate(rate: float, measured: float, *, is_busy: bool) -> float:
+    """Return the smoothed drain rate, in commands per second.
+
+    A line that was never empty shows what its worker can do. One that ran empty shows only
+    how many came, so it cannot speak for less than the floor.
+    """
+    seen = max(measured, 1.0) if is_busy else max(measured, RATE_FLOOR)
+    return rate + _SMOOTHING * (seen - rate)
+
+
+def expected_seconds(waiting: int, rate: float, still_seconds: float, limits: Limits) -> float:
+    """Return how long a new command would wait; a stall costs a session timeout on top."""
+    stalled = waiting > 0 and still_seconds > STALL_SECONDS
+    return waiting / rate + (limits.session_timeout_seconds if stalled else 0.0)
+
+
+def retry_after(line: Line, now: float, limits: Limits) -> int | None:
+    """Decide whether a command may join: None if it may, else the seconds to come back after."""
+    waiting = line.waiting
+    if waiting is None:
+        return None if line.outstanding < UNKNOWN_MAX else 1
+    still_seconds = 0.0 if line.moved_at is None else now - line.moved_at
+    seconds = expected_seconds(waiting, line.rate, still_seconds, limits)
+    if seconds <= limits.queue_seconds_max:
+        return None
+    return min(RETRY_SECONDS_MAX, max(1, math.ceil(seconds - limits.queue_seconds_max)))

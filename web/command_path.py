@@ -1,0 +1,211 @@
+"""The one path of a write: admitted, appended to the log, and answered by its outcome."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from functools import partial
+from secrets import token_hex
+from typing import NamedTuple
+from uuid import UUID
+
+from aiohttp import web
+
+from storage.command_log import CommandKey, save_accepted
+from storage.engine import Database
+from storage.errors import Failure, failure_of
+from streams import codec, wire
+from streams.kinds import KINDS
+from streams.outcomes import Answer
+from streams.topics import Topics
+from web.appender import Acknowledgement, Appender
+from web.backlog import Limits, Line, retry_after
+from web.lines import Lines, Watch
+from web.problems import (
+    KAFKA_AWAY,
+    KAFKA_FULL,
+    STOPPING,
+    OutcomeUnknownError,
+    ProblemError,
+    UnavailableError,
+    respond,
+)
+from web.requests import command_id_of, read_idempotency_key
+from web.results import Results
+from web.shapes import encode
+
+COMMANDS_PATH = "/api/v1/commands/"
+# The answer is late already; a database that is slower than this is as good as away.
+SAVE_SECONDS_MAX = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submission:
+    """A command as its client sent it, with the id that it is known by."""
+
+    uuid: UUID
+    command_id: str
+    principal: str
+    payload: wire.Shape
+    is_keyed: bool
+    """Whether an idempotency key made the id, so that it may be known already."""
+
+
+def submission_of(request: web.Request, payload: wire.Shape) -> Submission:
+    """Give a command its id. Without authentication, the payload's user acts."""
+    principal = codec.principal_of(payload)
+    key = read_idempotency_key(request)
+    uuid = command_id_of(request, principal, key)
+    return Submission(uuid, str(uuid), principal, payload, key is not None)
+
+
+class Route(NamedTuple):
+    """Where a command goes: its topic, partition and key, and the line that waits there."""
+
+    topic: str
+    partition: int
+    key: bytes
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the path is made of."""
+
+    topics: Topics
+    database: Database
+    lines: Lines
+    results: Results
+    appender: Appender
+    watches: tuple[Watch, ...]
+
+
+class CommandPath:
+    """Takes commands to the log, and their outcomes back to the client."""
+
+    def __init__(self, parts: Parts, limits: Limits, wait_seconds: float) -> None:
+        self._parts = parts
+        self._limits = limits
+        self._wait_seconds = wait_seconds
+        self._results_partition = str(parts.results.partition).encode()
+        self._topics = {name: getattr(parts.topics, kind.topic) for name, kind in KINDS.items()}
+        self.is_closing = False
+
+    async def submit(self, submission: Submission) -> web.Response:
+        """Append a command and answer with its outcome, or with 202 where that is late.
+
+        Raises UnavailableError or 429 before it is handed to Kafka; from then on nothing but
+        OutcomeUnknownError.
+        """
+        route = self._route(submission.payload)
+        self._admit(route.line)
+        route.line.outstanding += 1
+        try:
+            return await self._carry(submission, route, token_hex(16))
+        finally:
+            route.line.outstanding -= 1
+
+    async def close(self, seconds_max: float) -> None:
+        """Refuse new commands; those on their way get so long, and are then answered as late."""
+        self.is_closing = True
+        await self._parts.results.finish(seconds_max)
+
+    def _route(self, payload: wire.Shape) -> Route:
+        topic = self._topics[type(payload).__name__]
+        key = codec.key_of(payload)
+        partition = codec.partition_of(key, topic.partitions)
+        return Route(topic.name, partition, key, self._parts.lines.of(topic.name, partition))
+
+    def _admit(self, line: Line) -> None:
+        parts = self._parts
+        if self.is_closing:
+            raise UnavailableError(STOPPING)
+        for watch in parts.watches:
+            if not watch.is_ready:
+                raise UnavailableError(watch.away)
+        if not (parts.appender.is_ready and parts.results.is_ready):
+            raise UnavailableError(KAFKA_AWAY)
+        seconds = retry_after(line, time.monotonic(), self._limits)
+        if seconds is not None:
+            detail = "Too many commands wait before this one; nothing was accepted."
+            headers = {"Retry-After": str(seconds)}
+            raise ProblemError(429, "TOO_MANY_WAITING", detail, headers=headers)
+
+    async def _carry(self, submission: Submission, route: Route, token: str) -> web.Response:
+        results = self._parts.results
+        outcome = results.expect(token, submission.command_id)
+        handed: Acknowledgement | None = None
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                handed = await self._append(submission, route, token)
+                handed.add_done_callback(
+                    partial(_note, submission.command_id, route.line, outcome)
+                )
+                return respond_with(submission.command_id, await outcome)
+        except TimeoutError:
+            if handed is None:
+                raise UnavailableError(KAFKA_FULL) from None
+            return await self._answer_late(submission, handed)
+        finally:
+            if handed is None or handed.done():
+                results.forget(token)
+            else:
+                # It is still on its way: whoever asks for it is told that it is pending.
+                handed.add_done_callback(lambda _: results.forget(token))
+
+    async def _append(self, submission: Submission, route: Route, token: str) -> Acknowledgement:
+        headers = [
+            (codec.REQUEST_TOKEN, token.encode()),
+            (codec.RESULTS_PARTITION, self._results_partition),
+        ]
+        return await self._parts.appender.append(
+            route.topic,
+            route.partition,
+            route.key,
+            codec.encode_command(submission.uuid, submission.payload),
+            headers=headers,
+        )
+
+    async def _answer_late(self, submission: Submission, handed: Acknowledgement) -> web.Response:
+        """Promise an outcome: only for what the broker has, and once the promise is on record."""
+        command_id = submission.command_id
+        if not handed.done() or handed.cancelled() or handed.exception():
+            raise OutcomeUnknownError(command_id)
+        try:
+            await self._remember(CommandKey(submission.principal, command_id))
+        except Exception as error:
+            raise OutcomeUnknownError(command_id) from error
+        body = encode({"commandId": command_id, "state": "PENDING"})
+        headers = {"Location": COMMANDS_PATH + command_id, "Command-Id": command_id}
+        return respond(Answer(202, body), headers)
+
+    async def _remember(self, key: CommandKey) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        try:
+            async with asyncio.timeout(SAVE_SECONDS_MAX):
+                async with self._parts.database.begin() as connection:
+                    await save_accepted(connection, key, now_ms)
+        except Exception as error:
+            # Another request with the same key has promised the same at the same time.
+            if failure_of(error) is not Failure.CONFLICT:
+                raise
+
+
+def _note(
+    command_id: str,
+    line: Line,
+    outcome: asyncio.Future[wire.CommandResult],
+    handed: Acknowledgement,
+) -> None:
+    """Take note of the broker's answer; a failed append leaves the outcome unknown."""
+    if not handed.cancelled() and handed.exception() is None:
+        line.note_written(handed.result().offset)
+    elif not outcome.done():
+        outcome.set_exception(OutcomeUnknownError(command_id))
+
+
+def respond_with(command_id: str, result: wire.CommandResult) -> web.Response:
+    """Make the response of an outcome, byte for byte."""
+    headers = {"Command-Id": command_id}
+    if result.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return respond(Answer(result.status, bytes(result.body)), headers)

@@ -1,0 +1,33 @@
+"""What the handlers of one edge share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from storage.engine import Database
+from web.catalog import Catalog
+from web.command_path import CommandPath, Parts
+from web.shared_cache import SharedCache
+from web.sold_out import SoldOut
+from web.top_lists import TopLists
+
+Checks = Mapping[str, Callable[[], Mapping[str, bool]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The parts of one edge, wired."""
+
+    parts: Parts
+    database: Database
+    commands: CommandPath
+    cache: SharedCache
+    catalog: Catalog
+    sold_out: SoldOut
+    top_lists: TopLists
+    more_checks: Checks
+    broker: str
+
+
+EDGE = web.AppKey("EDGE", Edge)

@@ -1,0 +1,50 @@
+"""Whether this edge lives, and whether it can serve; and the list of its resources."""
+
+from aiohttp import web
+
+from streams.outcomes import Answer
+from web.edge import EDGE, Edge
+from web.problems import respond
+from web.shapes import encode
+
+
+async def tell_alive(_request: web.Request) -> web.Response:
+    """Answer that the process serves requests."""
+    return respond(Answer(200, encode({"status": "alive"})))
+
+
+async def tell_ready(request: web.Request) -> web.Response:
+    """Answer each check, and the services in use; 503 while one check fails."""
+    edge = request.app[EDGE]
+    checks = checks_of(edge)
+    is_ready = all(checks.values())
+    body = {
+        "status": "ready" if is_ready else "not ready",
+        "broker": edge.broker,
+        "database": edge.database.name,
+        "cache": edge.cache.name,
+        "checks": checks,
+    }
+    return respond(Answer(200 if is_ready else 503, encode(body)))
+
+
+def checks_of(edge: Edge) -> dict[str, bool]:
+    """Return each check by name; the app's own are named by their part first."""
+    parts = edge.parts
+    checks = {watch.name: watch.is_ready for watch in parts.watches}
+    checks["producer"] = parts.appender.is_ready
+    checks["results"] = parts.results.is_ready
+    checks["accepting"] = not edge.commands.is_closing
+    for part, ask in edge.more_checks.items():
+        checks |= {f"{part}.{name}": holds for name, holds in ask().items()}
+    return checks
+
+
+async def list_routes(request: web.Request) -> web.Response:
+    """Answer every resource with its methods."""
+    routes = sorted(
+        f"{route.method} {route.resource.canonical}"
+        for route in request.app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    )
+    return respond(Answer(200, encode({"service": "fairline", "routes": routes})))

@@ -1,0 +1,146 @@
+"""The lines of all partitions of the command topics, and the two watches that keep them true."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from storage.engine import Database
+from storage.marks import load_marks
+from streams.topics import Topic
+from web.backlog import Line
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+# Within two seconds of a loss nothing is accepted any more; a busy machine may take a while.
+POLL_SECONDS_MAX = 1.5
+
+
+class Lines:
+    """One line per partition."""
+
+    def __init__(self, topics: Iterable[Topic]) -> None:
+        self._lines = {topic.name: [Line() for _ in range(topic.partitions)] for topic in topics}
+
+    def of(self, topic: str, partition: int) -> Line:
+        """Return the line of a partition of a command topic."""
+        return self._lines[topic][partition]
+
+    def note_applied(self, topic: str, partition: int, offset: int) -> None:
+        """Note what a result says: its command is applied. Ignores places that are not ours."""
+        lines = self._lines.get(topic, ())
+        if partition < len(lines):
+            lines[partition].note_applied(offset)
+
+    def items(self) -> list[tuple[str, int, Line]]:
+        """List every line with its topic and partition."""
+        return [
+            (topic, number, line)
+            for topic, lines in self._lines.items()
+            for number, line in enumerate(lines)
+        ]
+
+
+class Service(Protocol):
+    """Something that may be away."""
+
+    async def ask(self) -> None:
+        """Ask it for news; raises where it is away."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+
+class Watch:
+    """Asks a service again and again, so that its absence is known before a command is sent."""
+
+    def __init__(self, name: str, service: Service, away: str) -> None:
+        self.name = name
+        self.away = away
+        self.is_ready = False
+        self._service = service
+        self._fault: str | None = "not asked yet"
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        try:
+            while True:
+                await self.ask_once()
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            await self._service.stop()
+
+    async def ask_once(self) -> None:
+        """Ask; each change between well and away is logged once."""
+        try:
+            async with asyncio.timeout(POLL_SECONDS_MAX):
+                await self._service.ask()
+        except Exception as error:
+            self._turn_away(error)
+        else:
+            if self._fault is not None:
+                log.info("%s answers", self.name)
+            self.is_ready, self._fault = True, None
+
+    def _turn_away(self, error: Exception) -> None:
+        if self.is_ready or self._fault != repr(error):
+            log.warning("%s does not answer: %r", self.name, error)
+        self.is_ready, self._fault = False, repr(error)
+
+
+class EndOffsets:
+    """Asks the broker how far each command topic is written, on a connection of its own."""
+
+    def __init__(self, kafka_url: str, lines: Lines) -> None:
+        self._kafka_url = kafka_url
+        self._lines = {TopicPartition(topic, n): line for topic, n, line in lines.items()}
+        self._consumer: Any = None
+
+    async def ask(self) -> None:
+        """Learn every end; raises whatever the broker's absence raises."""
+        if self._consumer is None:
+            self._consumer = await self._connect()
+        known = {place: line.end_offset for place, line in self._lines.items()}
+        ends = await self._consumer.end_offsets(list(self._lines))
+        for place, end in ends.items():
+            self._lines[place].see_end(end, known[place])
+
+    async def _connect(self) -> Any:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka_url, enable_auto_commit=False)
+        try:
+            await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        return consumer
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+
+class Marks:
+    """Asks the database how far each command topic is applied."""
+
+    def __init__(self, database: Database, lines: Lines) -> None:
+        self._database = database
+        self._lines = lines.items()
+
+    async def ask(self) -> None:
+        """Learn every mark; raises whatever the database's absence raises."""
+        known = [line.next_offset for _, _, line in self._lines]
+        async with self._database.connect() as connection:
+            marks = await load_marks(connection)
+        now = time.monotonic()
+        for (topic, number, line), before in zip(self._lines, known, strict=True):
+            mark = marks.get((topic, number))
+            if mark is not None:
+                line.see_mark(mark.next_offset, before, now)
+
+    async def stop(self) -> None:
+        """The database is not ours to close."""

@@ -1,0 +1,49 @@
+"""Orders: previewed, paid, and read by their owner."""
+
+import re
+import time
+
+from aiohttp import web
+
+from domain.ids import OrderId
+from storage.orders import find_order
+from streams import wire
+from streams.outcomes import Answer, order_at
+from web.command_path import submission_of
+from web.edge import EDGE
+from web.problems import ProblemError, respond
+from web.requests import read_body, read_user_id
+from web.shapes import encode
+
+_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+async def create_order(request: web.Request) -> web.Response:
+    """Price an order; it reserves nothing yet."""
+    payload = await read_body(request, wire.CreateOrder)
+    return await request.app[EDGE].commands.submit(submission_of(request, payload))
+
+
+async def pay_order(request: web.Request) -> web.Response:
+    """Pay an order from the balance."""
+    payload = await read_body(request, wire.PayOrder)
+    edge = request.app[EDGE]
+    response = await edge.commands.submit(submission_of(request, payload))
+    if response.status == 200:
+        # The payment took stock, and the client may read the catalog next.
+        await edge.catalog.changed()
+    return response
+
+
+async def read_order(request: web.Request) -> web.Response:
+    """Answer an order to its owner; for anybody else there is none."""
+    user_id = read_user_id(request)
+    order_id = request.match_info["orderId"]
+    order = None
+    if _ORDER_ID.fullmatch(order_id):
+        async with request.app[EDGE].database.connect() as connection:
+            order = await find_order(connection, OrderId(order_id))
+    if order is None or order.user_id != user_id:
+        raise ProblemError(404, "ORDER_NOT_FOUND", "There is no such order.")
+    now_ms = time.time_ns() // 1_000_000
+    return respond(Answer(200, encode(order_at(order, now_ms))))

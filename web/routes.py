@@ -1,0 +1,21 @@
+"""Every route of the edge, on one screen."""
+
+from aiohttp import web
+
+from web import balance, commands, coupons, health, orders, products
+
+ROUTES = [
+    web.get("/api/v1/balance", balance.read_balance),
+    web.post("/api/v1/balance/charge", balance.charge_balance),
+    web.post("/api/v1/coupons/issue", coupons.issue_coupon),
+    web.get("/api/v1/coupons", coupons.list_coupons),
+    web.post("/api/v1/orders", orders.create_order),
+    web.post("/api/v1/orders/pay", orders.pay_order),
+    web.get("/api/v1/orders/{orderId}", orders.read_order),
+    web.get("/api/v1/products", products.list_products),
+    web.get("/api/v1/products/top", products.top_products),
+    web.get("/api/v1/commands/{commandId}", commands.read_command),
+    web.get("/livez", health.tell_alive),
+    web.get("/readyz", health.tell_ready),
+    web.get("/", health.list_routes),
+]

@@ -1,0 +1,29 @@
+"""What the edge wants of the live ranking; `tables` provides it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from domain.ranking import TopEntry, Window
+
+
+class MergedTop(Protocol):
+    """The best sellers of all partitions."""
+
+    @property
+    def entries(self) -> Sequence[TopEntry]:
+        """Products and quantities, the best seller first."""
+
+    @property
+    def as_of_ms(self) -> int:
+        """When this was so."""
+
+    @property
+    def window(self) -> Window:
+        """The span of time that was counted."""
+
+
+class TopLists(Protocol):
+    """Reads the live ranking from memory."""
+
+    def top(self, limit: int) -> MergedTop:
+        """Return the best sellers, so many at most."""
