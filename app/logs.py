@@ -4,48 +4,59 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
-ERROR_ALONE = ("aiokafka.consumer.group_coordinator", "aiokafka.conn", "faust.livecheck")
-"""They warn of what their own retries deal with."""
+OURS = ("app", "fairline", "storage", "streams", "tables", "web")
+PASSING = ("GroupCoordinatorNotAvailableError", "CoordinatorLoadInProgressError")
+"""What a broker says in its first seconds, and the client tries again: no news for anyone."""
 
 
 def configure_logs(level: str, process: str) -> None:
     """Send all logs to standard error; `process` names this one among its siblings."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper("%H:%M:%S", utc=False),
+        _naming(process),
+    ]
     structlog.configure(
-        processors=[
-            *_shared(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
-    _configure_libraries(level)
-
-
-def _shared() -> list[Processor]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper("%H:%M:%S", utc=False),
-    ]
-
-
-def _configure_libraries(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_news)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processor=structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False, sort_keys=False
+                colors=sys.stderr.isatty(),
+                pad_event_to=0,
+                pad_level=False,
+                sort_keys=False,
+                # The pretty one shows local variables, and with them passwords.
+                exception_formatter=structlog.dev.plain_traceback,
             ),
         )
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
-    if level != "DEBUG":
-        for name in ("faust", "mode", "aiokafka", "aiohttp", "alembic", "asyncio"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-        for name in ERROR_ALONE:
-            logging.getLogger(name).setLevel(logging.ERROR)
+    logging.basicConfig(handlers=[handler], level=_of_libraries(level), force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
+
+
+def _of_libraries(level: str) -> str:
+    """They speak of their own insides: below a warning only a programmer wants that."""
+    return level if level in {"DEBUG", "ERROR"} else "WARNING"
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # Faust's services announce their states under our modules' names when they are ours.
+    announces = record.levelno < logging.WARNING and str(record.msg).startswith("[^")
+    return not announces and not any(name in record.getMessage() for name in PASSING)
+
+
+def _naming(process: str) -> Processor:
+    def name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        return {"process": process, **event}
+
+    return name

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 # A statement that takes longer than this is stuck; the batch is better run again.
-STATEMENT_SECONDS_MAX = 10
+STATEMENT_SECONDS_MAX = 8
 # Other processes write the SQLite file too: a batch commits within milliseconds, so this is long.
 SQLITE_BUSY_MS = 10_000
 

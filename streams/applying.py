@@ -7,7 +7,6 @@ exception is for the process to end on, before any acknowledgement.
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,7 +28,7 @@ _BACKOFF_SECONDS = (0.01, 0.05, 0.2, 0.5, 1.0)
 class _Attempts:
     """What was tried for one set of records, and what was learned."""
 
-    started: float
+    budget: asyncio.Timeout
     conflicts: int = 0
     waits: int = 0
     verified: set[Place] = field(default_factory=set)
@@ -54,8 +53,20 @@ class PersistentApplier:
     async def apply(
         self, records: Sequence[Record], condemned: Mapping[Place, Poison] | None = None
     ) -> list[LogRow]:
-        """Apply records of one topic and return the rows to publish, in order."""
-        attempts = _Attempts(time.monotonic())
+        """Apply records of one topic and return the rows to publish, in order.
+
+        Raises TimeoutError when all attempts together took too long: the partitions' next owner
+        must not wait for this one past the rebalance timeout.
+        """
+        async with asyncio.timeout(self._retry_seconds_max) as budget:
+            return await self._apply_until_done(records, condemned, _Attempts(budget))
+
+    async def _apply_until_done(
+        self,
+        records: Sequence[Record],
+        condemned: Mapping[Place, Poison] | None,
+        attempts: _Attempts,
+    ) -> list[LogRow]:
         filled: list[LogRow] = []
         while True:
             try:
@@ -80,16 +91,13 @@ class PersistentApplier:
             attempts.conflicts += 1
             log.info("conflict, running again: %s", _first_line(error))
             return attempts.conflicts >= CONFLICTS_MAX
-        if failure is Failure.BUG or self._is_too_late(attempts):
+        if failure is Failure.BUG:
             raise error
         self._health.database_answers = False
         log.warning("database away, waiting: %s", _first_line(error))
         await asyncio.sleep(_BACKOFF_SECONDS[min(attempts.waits, len(_BACKOFF_SECONDS) - 1)])
         attempts.waits += 1
         return False
-
-    def _is_too_late(self, attempts: _Attempts) -> bool:
-        return time.monotonic() - attempts.started > self._retry_seconds_max
 
     async def _apply_each_alone(
         self,
@@ -115,7 +123,8 @@ class PersistentApplier:
             return []
         log.warning("applying %d records that did not come: %s", len(records), hole)
         rows = await self._applier.apply(records, verified={r.place for r in records})
-        attempts.started = time.monotonic()
+        # A long hole takes many chunks; each is progress, and gets a time of its own.
+        attempts.budget.reschedule(asyncio.get_running_loop().time() + self._retry_seconds_max)
         return rows
 
 

@@ -62,19 +62,24 @@ async def identify_log(database: Database, log: Log, log_reader: LogReader, topi
 
     Raises LogRefusedError where the database belongs to another log.
     """
-    try:
-        async with database.begin() as connection:
-            epoch = await find_log_epoch(connection)
-            if epoch is None:
-                return await _begin_epoch(connection, log, 1, marks=_marks(log, 1, at_start=False))
-    except exc.IntegrityError:
-        # Another worker began it at the same moment.
-        return await identify_log(database, log, log_reader, topics)
+    await _begin_first_epoch(database, log)
     async with database.connect() as connection:
+        epoch = await find_log_epoch(connection)
         marks = await load_marks(connection)
+    assert epoch is not None
     check_marks(epoch, marks, log)
     await _check_last_records(database, marks, log, (log_reader, CommandReader(topics)))
     return epoch.epoch
+
+
+async def _begin_first_epoch(database: Database, log: Log) -> None:
+    try:
+        async with database.begin() as connection:
+            if await find_log_epoch(connection) is None:
+                await _begin_epoch(connection, log, 1, marks=_marks(log, 1, at_start=False))
+    except exc.IntegrityError:
+        # Another worker began it at the same moment; what it wrote counts for all.
+        return
 
 
 def check_marks(epoch: LogEpoch, marks: Mapping[tuple[str, int], Mark], log: Log) -> None:

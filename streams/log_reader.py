@@ -1,5 +1,6 @@
 """Reads the log beside the consumer group: what a hole holds, where partitions begin and end."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -36,6 +37,8 @@ class LogReader:
     def __init__(self, kafka_url: str) -> None:
         self._kafka_url = kafka_url
         self._consumer: AIOKafkaConsumer | None = None
+        # The agents share one reader, and it reads one place at a time.
+        self._turn = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect."""
@@ -67,6 +70,11 @@ class LogReader:
         wanted = {(place.topic, place.partition): place for place in places}
         if not wanted:
             return {}
+        async with self._turn:
+            return await self._read_at(wanted)
+
+    async def _read_at(self, wanted: dict[tuple[str, int], Place]) -> dict[Place, Record]:
+        assert self._consumer is not None
         self._consumer.assign([TopicPartition(*partition) for partition in wanted])
         for partition, place in wanted.items():
             self._consumer.seek(TopicPartition(*partition), place.offset)
@@ -88,6 +96,10 @@ class LogReader:
         The record at `end` must exist: it is how the end of the hole is recognised.
         Raises LogGoneError where the log begins after `first`.
         """
+        async with self._turn:
+            return await self._read(topic, partition, first, end)
+
+    async def _read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
         assert self._consumer is not None
         held = (await self.bounds([(topic, partition)]))[topic, partition]
         if held.start > first:
