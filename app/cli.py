@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
+from app.addresses import address_of, answers_ok, require_free
 from app.cli_services import services
 from app.cli_settings import connected_settings, load_settings, show_settings
 from app.services.errors import StartError
@@ -62,6 +64,7 @@ def edge(*, with_worker: bool) -> None:
     says whether one is ready.
     """
     settings = connected_settings("edge")
+    require_free(settings, "http_port", *(["worker_port"] if with_worker else []))
     from app.node import run_edge  # noqa: PLC0415
 
     _run_loop(run_edge(settings, with_worker=with_worker))
@@ -82,6 +85,7 @@ def worker(kind: str) -> None:
     among them: when one leaves, the others take over.
     """
     settings = connected_settings(f"worker-{kind}")
+    require_free(settings, "worker_port" if kind == "commands" else "ranking_port")
     from app import node  # noqa: PLC0415
 
     run_worker = node.run_command_worker if kind == "commands" else node.run_ranking_worker
@@ -122,8 +126,6 @@ def ready(port: int) -> None:
 
     Exit 0 says yes, 1 says no: made for the health checks of containers.
     """
-    from app.addresses import answers_ok  # noqa: PLC0415
-
     if not answers_ok(f"http://127.0.0.1:{port}/readyz"):
         raise click.exceptions.Exit(1)
 
@@ -131,7 +133,6 @@ def ready(port: int) -> None:
 @main.command()
 def tour() -> None:
     """Show commands to paste: all eight use cases."""
-    from app.addresses import address_of  # noqa: PLC0415
     from app.tour import tour  # noqa: PLC0415
 
     settings = load_settings()
@@ -156,6 +157,31 @@ def adopt() -> None:
     settings = connected_settings("adopt")
     epoch = _run_loop(adopt_log(settings))
     click.echo(f"the database follows this log from now on: epoch {epoch}")
+
+
+@main.group()
+def ranking() -> None:
+    """Look after the best-seller ranking."""
+
+
+@ranking.command("run-batch")
+@click.option(
+    "--date",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day at whose start the three days end [default: today].",
+)
+def run_batch(day: datetime | None) -> None:
+    """Make the daily ranking now, and show it.
+
+    The ranking worker makes it every midnight by itself, and makes up for a missed one. A
+    ranking that was made before stays as it is and is shown.
+    """
+    settings = connected_settings("ranking")
+    from app import ranking as daily  # noqa: PLC0415
+
+    stored = _run_loop(daily.run_batch(settings, day.date() if day else None))
+    click.echo(daily.described(stored, settings))
 
 
 def _run_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -16,7 +16,7 @@ COUPONS=$(curl -s 'http://127.0.0.1:8080/api/v1/coupons?userId=7'); echo "$COUPO
 ORDER=$(curl -s -H 'Content-Type: application/json' \
   http://127.0.0.1:8080/api/v1/orders -d '{"userId": 7,
   "items": [{"productId": 1, "quantity": 2}, {"productId": 2, "quantity": 1}],
-  "couponId": '$(expr "$COUPONS" : '.*"couponId":\([0-9]*\)')'}'); echo "$ORDER"
+  "couponId": "'$(expr "$COUPONS" : '.*"couponId":"\([^"]*\)')'"}'); echo "$ORDER"
 
 # 6. Pay it
 curl -sw '\n' -H 'Content-Type: application/json' \
@@ -27,4 +27,4 @@ curl -sw '\n' -H 'Content-Type: application/json' \
 curl -sw '\n' http://127.0.0.1:8080/api/v1/products/top
 
 # 8. The ranking that is made every midnight, made now
-fairline ranking batch
+fairline ranking run-batch
