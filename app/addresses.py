@@ -17,15 +17,18 @@ ANY_TO_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa
 
 def with_free_ports(settings: Settings) -> Settings:
     """The same settings with a port for each 0; StartError for one that is in use."""
-    changes: dict[str, int] = {}
-    for name, host_name in PORT_TO_HOST.items():
-        port, host = getattr(settings, name), getattr(settings, host_name)
-        if not port:
-            changes[name] = free_port()
-        elif reason := why_not(host, port):
+    require_free(settings, *PORT_TO_HOST)
+    free = {name: free_port() for name in PORT_TO_HOST if not getattr(settings, name)}
+    return settings.model_copy(update=free)
+
+
+def require_free(settings: Settings, *names: str) -> None:
+    """StartError for the first of these ports on which we cannot listen."""
+    for name in names:
+        port, host = getattr(settings, name), getattr(settings, PORT_TO_HOST[name])
+        if port and (reason := why_not(host, port)):
             message = f"cannot listen on {host}:{port} ({reason}): set FAIRLINE_{name.upper()}"
             raise StartError(message)
-    return settings.model_copy(update=changes)
 
 
 def address_of(settings: Settings, port_name: str) -> str:

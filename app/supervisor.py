@@ -84,7 +84,12 @@ class _Supervisor:
         given = self.settings.kafka_url
         broker = f"{kafka.product} at {kafka.url}, data in {kafka.folder}" if kafka else given
         click.echo(f"broker    {broker}")
-        click.echo(f"database  {without_password(self.settings.sqlalchemy_url)}")
+        click.echo(f"database  {self._database()}")
+
+    def _database(self) -> str:
+        url = without_password(self.settings.sqlalchemy_url)
+        kind, _, place = url.partition("://")
+        return f"SQLite, file {place[1:]}" if kind.startswith("sqlite") else url
 
     def _launch(self, *words: str) -> Child:
         command = [sys.executable, "-P", "-m", "app.cli", *words]
