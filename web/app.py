@@ -15,7 +15,8 @@ from web.catalog import Catalog
 from web.command_path import CommandPath, Parts
 from web.edge import EDGE, Checks, Edge
 from web.lines import EndOffsets, Lines, Marks, Watch
-from web.problems import DATABASE_AWAY, KAFKA_AWAY, answer_problems
+from web.problems import DATABASE_AWAY, KAFKA_AWAY, answer_problems, expect
+from web.reads import Reads
 from web.requests import BODY_BYTES_MAX
 from web.results import Results
 from web.routes import ROUTES
@@ -58,11 +59,14 @@ def create_edge(
         commands=CommandPath(parts, settings.limits, settings.wait_seconds),
         cache=(cache := create_cache(settings.redis_url, settings.cache_prefix)),
         catalog=Catalog(cache, database),
+        reads=Reads(database),
         sold_out=SoldOut(cache, database),
         top_lists=top_lists,
         more_checks=more_checks or {},
         broker=settings.kafka_url,
     )
+    for route in ROUTES:
+        route.kwargs["expect_handler"] = expect
     app.add_routes(ROUTES)
 
     async def finish_requests(_app: web.Application) -> None:

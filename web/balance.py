@@ -2,7 +2,6 @@
 
 from aiohttp import web
 
-from storage.wallets import find_balance
 from streams import wire
 from streams.outcomes import Answer
 from web.command_path import submission_of
@@ -15,8 +14,8 @@ from web.shapes import encode
 async def read_balance(request: web.Request) -> web.Response:
     """Answer a user's balance, null where the user has none."""
     user_id = read_user_id(request)
-    async with request.app[EDGE].database.connect() as connection:
-        balance = await find_balance(connection, user_id)
+    wallet = await request.app[EDGE].reads.wallets.get(user_id)
+    balance = None if wallet is None else wallet.balance
     return respond(Answer(200, encode(wire.Balance(user_id, balance))))
 
 

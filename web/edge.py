@@ -8,6 +8,7 @@ from aiohttp import web
 from storage.engine import Database
 from web.catalog import Catalog
 from web.command_path import CommandPath, Parts
+from web.reads import Reads
 from web.shared_cache import SharedCache
 from web.sold_out import SoldOut
 from web.top_lists import TopLists
@@ -24,6 +25,7 @@ class Edge:
     commands: CommandPath
     cache: SharedCache
     catalog: Catalog
+    reads: Reads
     sold_out: SoldOut
     top_lists: TopLists
     more_checks: Checks

@@ -6,7 +6,6 @@ import time
 from aiohttp import web
 
 from domain.ids import OrderId
-from storage.orders import find_order
 from streams import wire
 from streams.outcomes import Answer, order_at
 from web.command_path import submission_of
@@ -41,8 +40,7 @@ async def read_order(request: web.Request) -> web.Response:
     order_id = request.match_info["orderId"]
     order = None
     if _ORDER_ID.fullmatch(order_id):
-        async with request.app[EDGE].database.connect() as connection:
-            order = await find_order(connection, OrderId(order_id))
+        order = await request.app[EDGE].reads.orders.get(OrderId(order_id))
     if order is None or order.user_id != user_id:
         raise ProblemError(404, "ORDER_NOT_FOUND", "There is no such order.")
     now_ms = time.time_ns() // 1_000_000

@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import ClientPayloadError, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
 from storage.errors import Failure, failure_of
 from streams.outcomes import Answer, problem
@@ -103,10 +102,20 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return respond(error.answer, error.headers)
     except web.HTTPException as error:
         return respond_to_http_error(error)
-    except (HttpProcessingError, ClientPayloadError):
+    except web.RequestPayloadError:
         return respond(InvalidRequestError(("body", "It cannot be read")).answer)
     except Exception as error:
         return _respond_to_unexpected(request, error)
+
+
+async def expect(request: web.Request) -> web.Response | None:
+    """Answer an `Expect` header: go on with the body, or say that nothing else is understood."""
+    if request.headers["Expect"].lower() != "100-continue":
+        return respond_to_http_error(web.HTTPExpectationFailed())
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    # aiohttp takes an error page for impossible once something is out; the body is not begun.
+    request.writer.output_size = 0
+    return None
 
 
 def respond_to_http_error(error: web.HTTPException) -> web.Response:
