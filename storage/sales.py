@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.ranking import HOUR_MS, LogPoint, SourcePartition, Window
 from storage.engine import Database
 from storage.marks import load_marks
-from storage.rows import execute_many
+from storage.rows import insert_rows
 from storage.schema import daily_ranking, order_lines, orders, products, ranking_runs
 
 DAILY_PLACES = 5
@@ -113,14 +113,12 @@ async def _replace_ranking(
     connection: AsyncConnection, day: date, window: Window
 ) -> list[DailyPlace]:
     places = await _sum_window(connection, window)
-    await connection.execute(
-        daily_ranking.delete().where(daily_ranking.c.date == day.isoformat())
-    )
+    await connection.execute(daily_ranking.delete().where(daily_ranking.c.date == day.isoformat()))
     rows = [
         {"date": day.isoformat(), **{name: getattr(place, name) for name in DailyPlace.__slots__}}
         for place in places
     ]
-    await execute_many(connection, daily_ranking.insert(), rows)
+    await insert_rows(connection, daily_ranking, rows)
     return places
 
 

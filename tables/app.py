@@ -1,0 +1,67 @@
+"""The Faust app of the ranking worker: a group of its own, one agent, one windowed table."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from domain.ranking import HOUR_MS, WINDOW_HOURS
+from streams.app import FaustSettings, create_faust_app
+from streams.topics import DAY_MS, Topic, Topics
+from tables.sale_intake import SaleStream
+from tables.sales_table import SalesTable
+from tables.shapes import EMPTY_TALLY
+
+TABLE = "sales"
+
+
+class RankingHooks(NamedTuple):
+    """What the app calls: for the stream, after each assignment, and at midnight."""
+
+    process: Callable[[SaleStream], Awaitable[None]]
+    load: Callable[[], Awaitable[None]]
+    at_midnight: Callable[[], Awaitable[None]]
+
+
+class RankingApp(NamedTuple):
+    """The Faust app, and its table seen through windows."""
+
+    app: Any
+    sales: Any
+
+
+def create_ranking_app(
+    settings: FaustSettings, topics: Topics, zone: ZoneInfo, hooks: RankingHooks
+) -> RankingApp:
+    """Make the app. None of the hooks may raise: Faust swallows it, or dies of it."""
+    app = create_faust_app(settings)
+    app.conf.Table = SalesTable
+    source = topics.product_sales
+    # The changelog's key is JSON of key and window; raw keys would crash Faust's producer.
+    table = app.Table(
+        TABLE,
+        key_type=str,
+        value_type=bytes,
+        default=lambda: EMPTY_TALLY,
+        partitions=source.partitions,
+    )
+    sales = table.tumbling(timedelta(milliseconds=HOUR_MS), expires=timedelta(hours=WINDOW_HOURS))
+    table.on_recover(hooks.load)
+
+    async def count_sales(stream: SaleStream) -> None:
+        await hooks.process(stream)
+
+    raw = app.topic(source.name, key_type=bytes, value_type=bytes, allow_empty=True)
+    app.agent(raw, name="count-sales", concurrency=1)(count_sales)
+
+    async def store_daily_ranking() -> None:
+        await hooks.at_midnight()
+
+    app.crontab("0 0 * * *", timezone=zone)(store_daily_ranking)
+    return RankingApp(app, sales)
+
+
+def changelog_topic(group: str, topics: Topics) -> Topic:
+    """Name the table's changelog as Faust does. Nothing reads it back: it may be lost."""
+    config = {"cleanup.policy": "compact,delete", "retention.ms": str(3 * DAY_MS)}
+    return Topic(f"{group}-{TABLE}-changelog", topics.product_sales.partitions, config)

@@ -1,0 +1,166 @@
+"""The ranking worker: everything between `product-sales` and `product-top`, as one service."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from domain.ranking import live_window
+from storage.engine import Database
+from storage.sales import SalesSnapshot, load_sales_snapshot
+from streams.admin import ensure_topics
+from streams.app import FaustSettings
+from streams.leave import leave
+from streams.topics import Topic, Topics
+from tables.app import RankingHooks, changelog_topic, create_ranking_app
+from tables.clock import now_ms
+from tables.daily import DailyBatch
+from tables.live import Assignment, LiveSales
+from tables.sale_intake import SaleIntake
+from tables.top_publisher import TopPublisher
+from tables.views import add_views
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+LOOK_SECONDS = 0.2
+SEND_SECONDS_MAX = 12
+
+
+class RankingWorker:
+    """Keeps the live ranking from `start` to `stop`; `failed` returns when it cannot go on.
+
+    One in a process: two Faust apps cannot be stopped cleanly beside each other.
+    """
+
+    def __init__(
+        self,
+        faust_settings: FaustSettings,
+        database: Database,
+        topics: Topics,
+        zone: ZoneInfo,
+        *,
+        replication: int = 1,
+        retry_seconds_max: float = 15.0,
+    ) -> None:
+        self._faust_settings = faust_settings
+        self._database = database
+        self._topics = topics
+        self._replication = replication
+        self._retry_seconds_max = retry_seconds_max
+        self._tasks: list[asyncio.Task[None]] = []
+        self._producer: AIOKafkaProducer | None = None
+        self._daily = DailyBatch(database, zone, self._offsets_at)
+        self._zone = zone
+        self._app: Any = None
+
+    async def start(self) -> None:
+        """Take part in the group; returns once the sums of the own partitions are loaded."""
+        settings = self._faust_settings
+        changelog = changelog_topic(settings.group, self._topics)
+        await ensure_topics(settings.kafka_url, [changelog], replication=self._replication)
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_url,
+            enable_idempotence=True,
+            acks="all",
+            request_timeout_ms=SEND_SECONDS_MAX * 1000,
+        )
+        await self._producer.start()
+        self._make_app(self._producer)
+        await self._app.start()
+        publisher = TopPublisher(self._live, self._producer, self._topics.product_top.name)
+        self._run(publisher.run())
+        self._run(self._daily.run_until_done())
+
+    def _make_app(self, producer: AIOKafkaProducer) -> None:
+        hooks = RankingHooks(self._process, self._load, self._daily.run_until_done)
+        ranking = create_ranking_app(self._faust_settings, self._topics, self._zone, hooks)
+        self._app = ranking.app
+        self._live = LiveSales(ranking.sales)
+        self._intake = SaleIntake(self._live, producer, self._topics, leave=leave)
+        add_views(ranking, self._live, lambda: self._why_failed() is None)
+
+    async def _process(self, stream: Any) -> None:
+        await self._intake.process(stream)
+
+    async def _load(self) -> None:
+        """Set the own partitions' values from the database, while the stream is paused.
+
+        Faust swallows what a recovery callback raises and goes on with an unknown table: so
+        this either loads, or leaves the process.
+        """
+        generation = self._app.consumer_generation_id
+        try:
+            snapshot = await self._load_snapshot()
+            if generation == self._app.consumer_generation_id:
+                self._live.load(snapshot, self._assignment(generation), now_ms())
+                log.info("ranking loaded: %d sums, generation %d", len(snapshot.sums), generation)
+        except Exception:
+            leave("the sums of sales could not be loaded")
+
+    async def _load_snapshot(self) -> SalesSnapshot:
+        deadline = time.monotonic() + self._retry_seconds_max
+        while True:
+            try:
+                since_ms = live_window(now_ms()).start_ms
+                return await load_sales_snapshot(self._database, since_ms)
+            except Exception as error:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("the sums of sales wait for the database: %r", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _assignment(self, generation: int) -> Assignment:
+        topic = self._topics.product_sales
+        own = {tp.partition for tp in self._app.consumer.assignment() if tp.topic == topic.name}
+        return Assignment(generation, own, topic.partitions)
+
+    async def _offsets_at(self, at_ms: int) -> Mapping[tuple[str, int], int]:
+        return await offsets_at(self._faust_settings.kafka_url, self._topics.user_commands, at_ms)
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(coroutine))
+
+    def _why_failed(self) -> str | None:
+        if self._app.crashed:
+            return f"Faust crashed: {self._app.crash_reason!r}"
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                return f"{task.get_coro()!r} ended: {task.exception()!r}"
+        return None
+
+    async def failed(self) -> str:
+        """Return, with the reason, once the worker cannot go on; the process should leave."""
+        while (why := self._why_failed()) is None:  # noqa: ASYNC110 - Faust has no event.
+            await asyncio.sleep(LOOK_SECONDS)
+        return why
+
+    async def stop(self) -> None:
+        """Finish what is in hand, acknowledge it, publish what changed, and disconnect."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._app is not None:
+            await self._app.stop()
+        if self._producer is not None:
+            await self._producer.stop()
+
+
+async def offsets_at(kafka_url: str, topic: Topic, at_ms: int) -> dict[tuple[str, int], int]:
+    """Return the offset that each partition of a topic had come to by a time."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka_url, group_id=None)
+    await consumer.start()
+    try:
+        listed = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        ends = await consumer.end_offsets(listed)
+        later = await consumer.offsets_for_times(dict.fromkeys(listed, at_ms))
+    finally:
+        await consumer.stop()
+    return {
+        (tp.topic, tp.partition): ends[tp] if later[tp] is None else later[tp].offset
+        for tp in listed
+    }

@@ -1,0 +1,230 @@
+"""The rules of the ranking: windows to the millisecond, what counts once, who is on top."""
+
+from collections import Counter
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.leaderboard import HourlySales, Leaderboard
+from domain.ranking import (
+    HOUR_MS,
+    LogPoint,
+    Sale,
+    SourcePartition,
+    Tally,
+    TopEntry,
+    TopList,
+    daily_window,
+    day_of,
+    hour_of,
+    hours_in,
+    live_window,
+    merge_tops,
+    rank_order,
+    supersedes,
+)
+
+SOURCE = SourcePartition("user-commands", 3)
+OTHER_SOURCE = SourcePartition("user-commands", 4)
+
+
+def ms(text: str) -> int:
+    """The epoch milliseconds of an ISO time, UTC where it has no offset."""
+    at = datetime.fromisoformat(text)
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+NOW = ms("2026-03-10T12:34:56.789")
+
+
+def sale(quantity: int = 1, *, offset: int, epoch: int = 1, at: int = NOW) -> Sale:
+    return Sale(7, quantity, at, SOURCE, LogPoint(epoch, offset))
+
+
+# now is somewhere in the hour that begins at 12:00; the window is that hour and 71 before it:
+#
+#   07. 13:00                                   10. 12:00    now    13:00
+#   [0----------|1-- ... --|70-----------------|71-----------*-----)
+#
+def test_the_live_window_is_the_current_hour_and_the_71_before_it() -> None:
+    window = live_window(NOW)
+    assert window == (ms("2026-03-07T13:00"), ms("2026-03-10T13:00"))
+    assert len(hours_in(window)) == 72
+    assert hours_in(window)[-1] == hour_of(NOW) == ms("2026-03-10T12:00")
+
+
+#        12:59:59.999  13:00:00.000
+#   -----------------)[-------------
+def test_an_hour_begins_on_its_first_millisecond() -> None:
+    last = ms("2026-03-10T12:59:59.999")
+    assert hour_of(last) == ms("2026-03-10T12:00")
+    assert hour_of(last + 1) == ms("2026-03-10T13:00")
+    assert live_window(last + 1).start_ms - live_window(last).start_ms == HOUR_MS
+
+
+#   06. 24:00 (Seoul)                           09. 24:00 = 15:00 UTC
+#   [------------------- 72 hours -------------)
+def test_the_daily_window_is_the_three_days_before_midnight_in_the_zone() -> None:
+    window = daily_window(date(2026, 3, 10), ZoneInfo("Asia/Seoul"))
+    assert window == (ms("2026-03-06T15:00"), ms("2026-03-09T15:00"))
+    assert day_of(window.end_ms - 1, ZoneInfo("Asia/Seoul")) == date(2026, 3, 9)
+    assert day_of(window.end_ms, ZoneInfo("Asia/Seoul")) == date(2026, 3, 10)
+
+
+def test_a_day_is_24_hours_back_also_where_the_clock_was_put_forward() -> None:
+    # Berlin lost an hour on 29 March 2026: three days before midnight is 23:00 by its wall clock.
+    window = daily_window(date(2026, 3, 30), ZoneInfo("Europe/Berlin"))
+    assert window == (ms("2026-03-26T22:00"), ms("2026-03-29T22:00"))
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "Australia/Adelaide"])
+def test_a_midnight_off_the_whole_hour_is_refused(zone: str) -> None:
+    with pytest.raises(ValueError, match="whole hour"):
+        daily_window(date(2026, 3, 10), ZoneInfo(zone))
+
+
+def test_a_tally_counts_a_point_of_a_source_once() -> None:
+    once = Tally().count(sale(3, offset=10))
+    assert once.quantity == 3
+    assert once.count(sale(3, offset=10)) is once
+    assert once.count(sale(3, offset=9)) is once
+    assert once.count(sale(2, offset=11)).quantity == 5
+
+
+def test_sources_do_not_hide_each_other() -> None:
+    other = Sale(7, 4, NOW, OTHER_SOURCE, LogPoint(1, 2))
+    assert Tally().count(sale(3, offset=10)).count(other).quantity == 7
+
+
+def test_a_later_log_epoch_begins_its_offsets_anew() -> None:
+    before = Tally().count(sale(3, offset=10))
+    assert before.count(sale(2, offset=0, epoch=2)).quantity == 5
+
+
+def test_a_cancelled_sale_is_taken_back_from_its_own_hour() -> None:
+    assert Tally().count(sale(3, offset=10)).count(sale(-3, offset=11)).quantity == 0
+
+
+def test_more_pieces_come_first_and_then_the_lower_product() -> None:
+    board = Leaderboard()
+    for product_id, quantity in ((3, 5), (1, 5), (2, 9), (4, 1)):
+        board.add(product_id, quantity)
+    assert board.top(3) == ((2, 9), (1, 5), (3, 5))
+    assert board.top(100) == ((2, 9), (1, 5), (3, 5), (4, 1))
+
+
+def test_a_product_without_pieces_has_no_place() -> None:
+    board = Leaderboard()
+    board.add(1, 5)
+    board.add(1, -5)
+    board.add(2, -1)
+    assert board.top() == ()
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 12), st.integers(-5, 20)), max_size=300),
+    st.integers(1, 15),
+)
+def test_a_leaderboard_is_what_sorting_all_totals_would_give(
+    changes: list[tuple[int, int]], limit: int
+) -> None:
+    board, totals = Leaderboard(), Counter[int]()
+    for number, (product_id, quantity) in enumerate(changes):
+        board.add(product_id, quantity)
+        totals[product_id] += quantity
+        if number % 7 == 0:
+            board.top(limit)
+    expected = sorted((TopEntry(*t) for t in totals.items() if t[1] > 0), key=rank_order)
+    assert board.top(limit) == tuple(expected[:limit])
+
+
+#   now - 72 h         start                                    now
+#   --------*---------[*---------------------------------------*--)--*--
+#         ignored    counted                                counted  counted
+def test_sales_before_the_window_are_ignored_and_late_ones_count() -> None:
+    sales = HourlySales(NOW)
+    start = live_window(NOW).start_ms
+    for product_id, at in enumerate((start - 1, start, NOW, NOW + 60_000), 1):
+        sales.add(product_id, at, 1)
+    assert [entry.product_id for entry in sales.top()] == [2, 3, 4]
+    assert not sales.holds(start - 1)
+
+
+#   10:00                     13:00     14:00
+#   [.......[sold.............*.......]  *      the hour of the sale leaves at once, with no sale
+def test_an_hour_leaves_the_window_on_the_hour_without_a_new_sale() -> None:
+    sales = HourlySales(NOW)
+    oldest = live_window(NOW).start_ms
+    sales.add(1, oldest + HOUR_MS - 1, 5)
+    sales.add(2, oldest + HOUR_MS, 3)
+    assert not sales.advance(hour_of(NOW) + HOUR_MS - 1)
+    assert sales.top() == ((1, 5), (2, 3))
+    assert sales.advance(hour_of(NOW) + HOUR_MS)
+    assert sales.top() == ((2, 3),)
+    assert sales.products == 1
+
+
+def test_the_window_never_moves_back() -> None:
+    sales = HourlySales(NOW)
+    sales.advance(NOW + 2 * HOUR_MS)
+    sales.advance(NOW)
+    assert not sales.holds(live_window(NOW).start_ms)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 9), st.integers(-80, 4), st.integers(1, 5), st.booleans()),
+        max_size=200,
+    )
+)
+def test_hourly_sales_are_what_a_count_of_all_sales_would_give(
+    sold: list[tuple[int, int, int, bool]],
+) -> None:
+    now = NOW
+    live, counted = HourlySales(now), list[tuple[int, int, int]]()
+    for product_id, hours_ago, quantity, turn in sold:
+        at = now + hours_ago * HOUR_MS
+        live.add(product_id, at, quantity)
+        counted.append((product_id, at, quantity))
+        if turn:
+            now += HOUR_MS
+            live.advance(now)
+        # What was too old when it came stays uncounted; the window only moves on.
+        counted = [each for each in counted if each[1] >= live_window(now).start_ms]
+    totals = Counter[int]()
+    for product_id, _, quantity in counted:
+        totals[product_id] += quantity
+    assert live.top() == tuple(sorted((TopEntry(*t) for t in totals.items()), key=rank_order))
+
+
+def top_list(partition: int, *entries: tuple[int, int], **fields: int) -> TopList:
+    given_fields = {"generation": 1, "hour_ms": hour_of(NOW), "as_of_ms": NOW, **fields}
+    return TopList(
+        partition=partition,
+        entries=tuple(TopEntry(*entry) for entry in entries),
+        **given_fields,
+    )
+
+
+def test_the_merge_of_partitions_is_the_order_of_all_their_products() -> None:
+    merged = merge_tops([top_list(0, (1, 9), (4, 2)), top_list(1, (3, 9), (2, 5))])
+    assert merged == ((1, 9), (3, 9), (2, 5), (4, 2))
+    assert merge_tops([top_list(0, (1, 9)), top_list(1, (3, 9))], limit=1) == ((1, 9),)
+
+
+def test_a_former_owners_late_list_is_not_taken() -> None:
+    held = top_list(0, generation=5)
+    assert not supersedes(top_list(0, generation=4), held)
+    assert supersedes(top_list(0, generation=5), held)
+    assert supersedes(top_list(0, generation=6), held)
+    assert supersedes(top_list(0, generation=1, hour_ms=hour_of(NOW) + HOUR_MS), held)
+    assert supersedes(held, None)
+
+
+def test_entries_are_in_strict_order() -> None:
+    entries = merge_tops([top_list(0, (5, 1), (6, 1)), top_list(1, (1, 1))])
+    assert all(rank_order(a) < rank_order(b) for a, b in pairwise(entries))
