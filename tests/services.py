@@ -33,13 +33,14 @@ def real_service(name: str, folder: Path) -> Iterator[str]:
         yield given
         return
     service = NAME_TO_CLASS[name](folder, free_port())
-    with _running(service):
+    with running(service):
         used[service.product] = service.url
         yield service.url
 
 
 @contextmanager
-def _running(service: Service) -> Iterator[None]:
+def running(service: Service) -> Iterator[Service]:
+    """The service while the block runs; a skip, or in CI a failure, where it cannot be had."""
     try:
         service.prepare()
         child = service.launch()
@@ -47,7 +48,7 @@ def _running(service: Service) -> Iterator[None]:
         _do_without(error)
     try:
         wait_until_answering(service, child)
-        yield
+        yield service
     finally:
         child.stop(10)
 
