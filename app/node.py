@@ -35,12 +35,14 @@ def topics_in(settings: Settings) -> Topics:
 
 async def run_command_worker(settings: Settings) -> None:
     """Apply commands until SIGTERM or SIGINT. Raises LogRefusedError on another's log."""
+    stop = _stop_on_signals()
     async with _database(settings) as database, _running(_command_worker(settings, database)):
-        await _until_stopped("command worker", database)
+        await _until_stopped("command worker", database, stop)
 
 
 async def run_ranking_worker(settings: Settings) -> None:
     """Keep the live ranking until SIGTERM or SIGINT; leaves the process when it cannot go on."""
+    stop = _stop_on_signals()
     async with _database(settings) as database:
         worker = RankingWorker(
             faust_settings(settings, "ranking", settings.ranking_port),
@@ -51,11 +53,12 @@ async def run_ranking_worker(settings: Settings) -> None:
             retry_seconds_max=settings.retry_seconds_max,
         )
         async with _running(worker):
-            await _until_stopped("ranking worker", database)
+            await _until_stopped("ranking worker", database, stop)
 
 
 async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
     """Serve HTTP until SIGTERM or SIGINT; with a command worker in the same process if asked."""
+    stop = _stop_on_signals()
     async with contextlib.AsyncExitStack() as stack:
         database = await stack.enter_async_context(_database(settings))
         checks: Checks = {}
@@ -64,7 +67,7 @@ async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
             checks = {"worker": worker.health.checks}
             await stack.enter_async_context(_running(worker))
         await stack.enter_async_context(_edge(settings, database, checks))
-        await _until_stopped("edge", database)
+        await _until_stopped("edge", database, stop)
 
 
 @contextlib.asynccontextmanager
@@ -166,11 +169,15 @@ def faust_settings(settings: Settings, role: str, web_port: int) -> FaustSetting
     )
 
 
-async def _until_stopped(role: str, database: Database) -> None:
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
+def _stop_on_signals() -> asyncio.Event:
+    """Catch signals from the very start: one that comes while a worker starts is not lost."""
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _until_stopped(role: str, database: Database, stop: asyncio.Event) -> None:
     log.info("%s ready (database %s)", role, database.name)
-    await stopped.wait()
+    await stop.wait()
     log.info("%s stopping", role)
