@@ -5,6 +5,15 @@ from dataclasses import dataclass, field
 
 DAY_MS = 86_400_000
 
+# Edges read the topic from its beginning when they start, so it must stay short: a list of a
+# partition changes up to three times a second, and what Kafka still writes to is not compacted.
+_TOP = {
+    "cleanup.policy": "compact",
+    "segment.bytes": "1048576",
+    "segment.ms": "600000",
+    "min.cleanable.dirty.ratio": "0.1",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -68,5 +77,5 @@ def topics_of(prefix: str, partitions: int, retention_days: int = 7) -> Topics:
         # The sale's own time places it in an hour of the ranking, so the producer sets it.
         product_sales=topic("product-sales", {**kept, "message.timestamp.type": "CreateTime"}),
         dead_letters=topic("dead-letters", {"retention.ms": str(30 * DAY_MS)}),
-        product_top=topic("product-top", {"cleanup.policy": "compact"}),
+        product_top=topic("product-top", _TOP),
     )
