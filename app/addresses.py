@@ -25,7 +25,7 @@ def with_free_ports(settings: Settings) -> Settings:
 def require_free(settings: Settings, *names: str) -> None:
     """StartError for the first of these ports on which we cannot listen."""
     for name in names:
-        port, host = getattr(settings, name), getattr(settings, PORT_TO_HOST[name])
+        port, host = getattr(settings, name), _host_of(settings, name)
         if port and (reason := why_not(host, port)):
             message = f"cannot listen on {host}:{port} ({reason}): set FAIRLINE_{name.upper()}"
             raise StartError(message)
@@ -33,10 +33,15 @@ def require_free(settings: Settings, *names: str) -> None:
 
 def address_of(settings: Settings, port_name: str) -> str:
     """The URL under which this machine reaches that port."""
-    host = getattr(settings, PORT_TO_HOST[port_name])
+    host = _host_of(settings, port_name)
     host = ANY_TO_LOOPBACK.get(host, host)
     bracketed = f"[{host}]" if ":" in host else host
     return f"http://{bracketed}:{getattr(settings, port_name)}"
+
+
+def _host_of(settings: Settings, port_name: str) -> str:
+    """The embedded Kafka has no host of its own to set: it listens on this machine alone."""
+    return getattr(settings, PORT_TO_HOST.get(port_name, ""), "127.0.0.1")
 
 
 def answers_ok(url: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from app.addresses import address_of, answers_ok, with_free_ports
+from app.addresses import address_of, answers_ok, require_free, with_free_ports
 from app.logs import configure_logs
 from app.services.child import Child, Launch
 from app.services.errors import StartError
@@ -74,6 +74,7 @@ class _Supervisor:
         self._welcome()
 
     def _prepared_kafka(self) -> Kafka:
+        require_free(self.settings, "kafka_port")
         folder = (self.settings.data_dir / "kafka").absolute()
         kafka = Kafka(folder, self.settings.kafka_port or remembered_port(folder))
         self.environment["FAIRLINE_KAFKA_URL"] = kafka.url

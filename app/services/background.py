@@ -108,7 +108,7 @@ def _write_note(folder: Path, services: list[Service], keep: Keep) -> None:
 
 
 def _start_holder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    FolderLock.take(folder).release()  # Says what is wrong with the folder, if anything is.
     (folder / "services.json").unlink(missing_ok=True)
     with (folder / "services.log").open("wb") as log:
         holding = subprocess.Popen(  # noqa: S603

@@ -109,6 +109,17 @@ def test_a_process_without_a_kafka_says_how_to_get_one(
     assert "FAIRLINE_KAFKA_URL" in result.stderr
 
 
+@pytest.mark.parametrize("words", [["run"], ["services", "up"]])
+def test_a_folder_that_cannot_be_is_one_line_and_exit_2(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FAIRLINE_DATA_DIR", str(tmp_path / "file" / "data"))
+    result = fairline(*words)
+    assert result.exit_code == 2
+    assert re.fullmatch(r"fairline: cannot write to .* set FAIRLINE_DATA_DIR\n", result.stderr)
+
+
 def test_a_port_0_becomes_a_free_port() -> None:
     settings = with_free_ports(Settings(http_port=0, worker_port=0, ranking_port=0))
     assert len({settings.http_port, settings.worker_port, settings.ranking_port} - {0}) == 3
