@@ -1,0 +1,127 @@
+"""Edges for tests: the real application on a port of its own, and a client of it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+
+from domain.ranking import TopEntry, Window, live_window
+from storage.engine import create_database
+from tests.client import SECONDS_MAX
+from tests.installation import Installation
+from tests.worlds import NOW_MS
+from web.app import EdgeSettings, create_edge
+
+
+@dataclass(frozen=True)
+class FixedTop:
+    """A ranking that stays as it is."""
+
+    entries: tuple[TopEntry, ...] = (TopEntry(2, 9), TopEntry(1, 4))
+    as_of_ms: int = NOW_MS
+    window: Window = field(default_factory=lambda: live_window(NOW_MS))
+
+    def top(self, limit: int) -> "FixedTop":
+        return FixedTop(self.entries[:limit])
+
+
+async def until(is_so: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Ask again and again until it is so."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while not await is_so():
+        assert time.monotonic() < deadline, f"waited {SECONDS_MAX:.0f} s in vain for {what}"
+        await asyncio.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an edge answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def code(self) -> str:
+        """The problem's code; empty for a success."""
+        return str(self.body.get("code", ""))
+
+
+class Customer:
+    """A client of one edge."""
+
+    def __init__(self, client: TestClient[Any, Any]) -> None:
+        self.http = client
+
+    async def get(self, path: str) -> Reply:
+        async with self.http.get(path) as response:
+            return await _reply(response)
+
+    async def post(self, path: str, body: Any, key: str | None = None) -> Reply:
+        headers = {"Idempotency-Key": key} if key else {}
+        async with self.http.post(f"/api/v1{path}", json=body, headers=headers) as response:
+            return await _reply(response)
+
+    async def post_raw(self, path: str, data: bytes) -> Reply:
+        headers = {"Content-Type": "application/json"}
+        async with self.http.post(f"/api/v1{path}", data=data, headers=headers) as response:
+            return await _reply(response)
+
+    async def charge(self, user_id: int, amount: int, key: str | None = None) -> Reply:
+        return await self.post("/balance/charge", {"userId": user_id, "amount": amount}, key)
+
+    async def issue(self, user_id: int, code: str, key: str | None = None) -> Reply:
+        return await self.post("/coupons/issue", {"userId": user_id, "couponCode": code}, key)
+
+    async def balance(self, user_id: int) -> int | None:
+        reply = await self.get(f"/api/v1/balance?userId={user_id}")
+        assert (reply.status, reply.body["userId"]) == (200, user_id), reply
+        balance: int | None = reply.body["balance"]
+        return balance
+
+    async def command(self, command_id: str) -> Reply:
+        return await self.get(f"/api/v1/commands/{command_id}")
+
+    async def checks(self) -> dict[str, bool]:
+        checks: dict[str, bool] = (await self.get("/readyz")).body["checks"]
+        return checks
+
+    async def until_ready(self) -> None:
+        async def is_ready() -> bool:
+            return (await self.get("/readyz")).status == 200
+
+        await until(is_ready, "a ready edge")
+
+
+async def _reply(response: ClientResponse) -> Reply:
+    body = await response.json(content_type=None)
+    kind = "application/json" if response.status < 400 else "application/problem+json"
+    # The health of an edge that is not ready is no problem of the request's.
+    assert response.content_type == kind or response.url.path == "/readyz"
+    return Reply(response.status, dict(response.headers), body)
+
+
+@asynccontextmanager
+async def edge_of(
+    installation: Installation, *, is_ready: bool = True, **changes: Any
+) -> AsyncIterator[Customer]:
+    """An edge of the installation; `changes` are settings of the edge."""
+    settings = installation.settings
+    database = create_database(settings.sqlalchemy_url)
+    told = EdgeSettings(
+        **{"topics": installation.topics, "kafka_url": settings.kafka_url, **changes}
+    )
+    app = create_edge(told, database, top_lists=FixedTop())
+    try:
+        async with TestClient(TestServer(app)) as client:
+            customer = Customer(client)
+            if is_ready:
+                await customer.until_ready()
+            yield customer
+    finally:
+        await asyncio.shield(database.dispose())
