@@ -16,6 +16,20 @@ def cpu_seconds(part_to_pid: Mapping[str, int]) -> dict[str, float]:
     return {part: _tree(pid, own, children) for part, pid in part_to_pid.items()}
 
 
+def foreign_seconds() -> float:
+    """CPU seconds that all but this process and its children have had so far, stolen ones too.
+
+    Only the difference of two readings means anything. What was started for a run is below us.
+    """
+    if not (PROC / "stat").exists():
+        return 0.0
+    user, nice, system, _, _, _, _, steal = (
+        int(word) for word in (PROC / "stat").read_text().split(maxsplit=9)[1:9]
+    )
+    everybody = (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
+    return everybody - cpu_seconds({"us": os.getpid()})["us"]
+
+
 def _all_processes() -> tuple[dict[int, float], dict[int, list[int]]]:
     own: dict[int, float] = {}
     children: dict[int, list[int]] = defaultdict(list)

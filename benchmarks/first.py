@@ -134,7 +134,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.first", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side (3)")
     parser.add_argument("--seconds", type=int, default=8, help="length of a run (8)")
-    parser.add_argument("--warm-seconds", type=int, default=4, help="length of a warm-up (4)")
+    parser.add_argument("--warm-seconds", type=int, default=8, help="length of a warm-up (8)")
     parser.add_argument("--connections", type=int, default=64, help="requests under way (64)")
     for what, choices in (("works", ["charge", "coupon"]), ("sides", ["fairline", "lock"])):
         parser.add_argument(f"--{what}", nargs="+", choices=choices, default=choices)

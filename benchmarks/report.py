@@ -14,9 +14,9 @@ GOALS = {"charge": 2.0, "coupon": 15.0}
 TITLES = {"charge": "charge, 20,000 users", "coupon": "hot coupon, each time another user"}
 PARTS = ("edge", "worker", "server", "database", "broker", "cache")
 HEAD = (
-    "| work | side | done/s | p50 ms | p99 ms | refused | "
+    "| work | side | done/s | p50 ms | p99 ms | refused | per commit | "
     + " | ".join(PARTS)
-    + " | all |\n|---|---|--:|--:|--:|--:|"
+    + " | all |\n|---|---|--:|--:|--:|--:|--:|"
     + "--:|" * (len(PARTS) + 1)
 )
 
@@ -50,6 +50,7 @@ def _row(rounds: list[Round]) -> str:
         f"{middle(lambda each: each.answers.p50_ms):.1f}",
         f"{middle(lambda each: each.answers.p99_ms):.0f}",
         f"{middle(_refused_share):.1%}",
+        f"{middle(_done_per_commit):.1f}",
         *("" if cost is None else f"{cost:.2f}" for cost in costs),
         f"{sum(known):.2f}" if known else "",
     ]
@@ -65,6 +66,10 @@ def _cost(rounds: list[Round], part: str) -> float | None:
 def _refused_share(each: Round) -> float:
     total = sum(each.answers.statuses.values())
     return 1 - each.answers.accepted / total if total else 0.0
+
+
+def _done_per_commit(each: Round) -> float:
+    return each.answers.accepted / max(each.transactions, 1)
 
 
 def ratios(rounds: Sequence[Round]) -> dict[str, list[float]]:
@@ -92,6 +97,8 @@ def verdicts(rounds: Sequence[Round]) -> list[str]:
     if idle := [each for each in rounds if each.side != OURS]:
         share = median(each.standing_by_seconds / each.answers.seconds for each in idle)
         lines.append(f"- standing by while the peer runs: {share:.1%} of one core")
+    foreign = median(each.foreign_share for each in rounds)
+    lines.append(f"- other processes had {foreign:.1%} of the machine's CPU time meanwhile")
     return lines
 
 

@@ -1,11 +1,14 @@
 """One round: a load on one side, its answers checked against the database, its CPU time taken."""
 
 import asyncio
+import os
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import cpu_seconds, foreign_seconds
 from benchmarks.load import Answers, Load, send
 from benchmarks.sides import Applied, Side
 
@@ -21,9 +24,13 @@ class Round(msgspec.Struct):
     answers: Answers
     applied: int
     faults: list[str]
+    transactions: int
+    """That the side's database has committed meanwhile, a handful of ours included."""
     cpu_seconds: dict[str, float]
     standing_by_seconds: float
     """CPU seconds that the other side's own processes and the broker used meanwhile."""
+    foreign_share: float
+    """Of the machine's CPU time, what went to processes that have no part in the run."""
 
     @property
     def per_second(self) -> float:
@@ -41,9 +48,9 @@ async def run_round(side: Side, others: list[Side], load: Load) -> Round:
     """Send the load, wait until the database rests, compare."""
     pids = {f"{other.name}: {part}": pid for other in others for part, pid in _own(other, side)}
     before = await side.ledger.applied(load.work, load.code)
-    cpu_before, idle_before = cpu_seconds(side.part_to_pid), cpu_seconds(pids)
+    reading = _Reading.take(side, pids)
     answers = await send(load)
-    cpu_after, idle_after = cpu_seconds(side.part_to_pid), cpu_seconds(pids)
+    used = _Reading.take(side, pids).since(reading)
     after = await _settled(side, load, before.count + answers.accepted)
     applied = after.count - before.count
     return Round(
@@ -53,9 +60,29 @@ async def run_round(side: Side, others: list[Side], load: Load) -> Round:
         answers=answers,
         applied=applied,
         faults=_faults(answers, applied, after, load.connections),
-        cpu_seconds={part: cpu_after[part] - cpu_before[part] for part in cpu_after},
-        standing_by_seconds=sum(idle_after.values()) - sum(idle_before.values()),
+        transactions=after.transactions - before.transactions,
+        cpu_seconds=used.side,
+        standing_by_seconds=sum(used.others.values()),
+        foreign_share=used.foreign / (os.cpu_count() or 1) / answers.seconds,
     )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """CPU seconds at one moment, or between two."""
+
+    side: dict[str, float]
+    others: dict[str, float]
+    foreign: float
+
+    @classmethod
+    def take(cls, side: Side, others: Mapping[str, int]) -> "_Reading":
+        return cls(cpu_seconds(side.part_to_pid), cpu_seconds(others), foreign_seconds())
+
+    def since(self, earlier: "_Reading") -> "_Reading":
+        side = {part: self.side[part] - earlier.side[part] for part in self.side}
+        others = {part: self.others[part] - earlier.others[part] for part in self.others}
+        return _Reading(side, others, self.foreign - earlier.foreign)
 
 
 def _own(other: Side, side: Side) -> list[tuple[str, int]]:
@@ -70,7 +97,7 @@ async def _settled(side: Side, load: Load, expected: int) -> Applied:
     while time.monotonic() < deadline:
         await asyncio.sleep(0.5)
         now = await side.ledger.applied(load.work, load.code)
-        if now == last and now.count >= expected:
+        if now.count == last.count >= expected:
             return now
         last = now
     return last

@@ -26,6 +26,8 @@ class Applied:
 
     count: int
     agrees: bool
+    transactions: int = 0
+    """What the database has committed since it was made."""
 
 
 # Both sides call these tables alike, except the one of the charges.
@@ -38,6 +40,7 @@ SELECT count(*), count(*) = coalesce(max(c.issued), 0) AND count(DISTINCT u.numb
     AND coalesce(max(u.number), 0) = count(*) AND count(DISTINCT u.user_id) = count(*)
 FROM user_coupons u JOIN coupons c USING (coupon_id) WHERE c.coupon_code = $1
 """
+TRANSACTIONS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,11 @@ class Ledger:
                 row = await connection.fetchrow(CHARGES.format(charges=self.charges))
             else:
                 row = await connection.fetchrow(ISSUES, code)
+            transactions = await connection.fetchval(TRANSACTIONS)
         finally:
             await connection.close()
         assert row is not None
-        return Applied(int(row[0]), bool(row[1]))
+        return Applied(int(row[0]), bool(row[1]), int(transactions))
 
 
 class Side(Protocol):

@@ -19,7 +19,7 @@ def answers(done: int, **others: int) -> Answers:
 
 
 def a_round(side: str, number: int, done: int) -> Round:
-    return Round("coupon", side, number, answers(done), done, [], {"worker": 1.0}, 0.0)
+    return Round("coupon", side, number, answers(done), done, [], 9, {"worker": 1.0}, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("applied", [100, 164])
