@@ -30,6 +30,8 @@ quantities = st.sampled_from([1, 1, 2, 3, 10_000])
 topics = st.sampled_from([topic.name for topic in TOPICS.commands])
 partitions = st.integers(0, 1)
 counts = st.integers(1, 12)
+purses = st.sampled_from([699, 700, 1_400])
+pauses = st.sampled_from([None, 0, EXPIRY_MS - 1, EXPIRY_MS])
 moments = st.none() | st.sampled_from([-1, 0, 1, 999, 5_000])
 junk = st.sampled_from([None, b"", b"{", b"\x00", b"[]", b'{"type":"ChargeBalance"}', b"\xff\xfe"])
 
@@ -144,25 +146,25 @@ class CommandMachine(RuleBasedStateMachine):
                 terms[name] = iso(self.log.now_ms + after_ms)
         return self._send("DefineCoupon", **terms)
 
-    @rule(
-        targets=(sent, placed),
-        user=users,
-        quantity=st.integers(1, 2),
-        coupon=st.none() | defined,
-        at_once=st.booleans(),
-    )
-    def buy(self, user: int, quantity: int, coupon: Sent | None, at_once: bool) -> Sent:
-        """What a customer does, mostly valid: all of it in one batch, or in two."""
-        named = {}
-        if coupon is not None:
-            self._send("IssueCoupon", userId=user, couponCode=said_in(coupon)["couponCode"])
-            self.deliver(TOPICS.coupon_commands.name, 12)
-            named = {"couponId": id_of(coupon)}
-        self._send("ChargeBalance", userId=user, amount=700 * quantity)
-        items = [{"productId": 2, "quantity": quantity}]
+    @rule(targets=(sent, placed), user=users, purse=purses, pause_ms=pauses)
+    def buy(self, user: int, purse: int, pause_ms: int | None) -> Sent:
+        """What a customer does, mostly valid: all of it in one batch, or with a pause."""
+        self._send("ChargeBalance", userId=user, amount=purse)
+        return self._order_and_pay(user, pause_ms)
+
+    @rule(targets=(sent, placed), user=users, coupon=defined, pause_ms=pauses)
+    def buy_with_coupon(self, user: int, coupon: Sent, pause_ms: int | None) -> Sent:
+        self._send("IssueCoupon", userId=user, couponCode=said_in(coupon)["couponCode"])
+        self.deliver(TOPICS.coupon_commands.name, 40)
+        self._send("ChargeBalance", userId=user, amount=700)
+        return self._order_and_pay(user, pause_ms, couponId=id_of(coupon))
+
+    def _order_and_pay(self, user: int, pause_ms: int | None, **named: str) -> Sent:
+        items = [{"productId": 2, "quantity": 1}]
         order = self._send("CreateOrder", userId=user, items=items, **named)
-        if not at_once:
+        if pause_ms is not None:
             self.deliver(TOPICS.user_commands.name, 40)
+            self.log.now_ms += pause_ms
         self._send("PayOrder", userId=user, orderId=id_of(order))
         return order
 
