@@ -1,0 +1,172 @@
+"""The documents are true of the code: links, files, names, settings, commands and routes."""
+
+import ast
+import configparser
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from app.cli import main
+from app.cli_settings import variable_of
+from app.settings import Settings
+from app.tour import TOUR
+from tests.markdown import ROOT, anchors_of, blocks_of, documents, links_in, prose_of
+from web.routes import ROUTES
+
+ARCHITECTURE = ROOT / "docs" / "ARCHITECTURE.md"
+README = ROOT / "README.md"
+DOCUMENT_TO_TEST = {
+    "docs/kafka.md": "tests/e2e/test_kafka_docs.py",
+}
+"""Documents whose every example is run, and what runs them."""
+NOT_RUN = {
+    "make run": "tests/e2e/test_run.py runs what it ends in, `fairline run`; CI starts with make",
+    "make test": "it is what runs this test",
+    ". .venv/bin/activate": "tests run in an environment of their own",
+    'eval "$(fairline services up)"': "tests/integration/test_services.py runs the command",
+    "fairline run": "tests/e2e/test_run.py runs it",
+}
+"""Commands that documents show and no test runs as they stand, each with the reason."""
+ROWS = [
+    "Read a balance",
+    "Charge a balance",
+    "Issue a coupon",
+    "List coupons",
+    "Create an order",
+    "Pay an order",
+    "Top products",
+    "Daily ranking",
+]
+
+_CODE = re.compile(r"`([^`\n]+)`")
+_FILE = re.compile(
+    r"(?:\.?[\w-]+/)+[\w.-]*|[\w-]+\.(?:py|toml|cfg|yml|txt|sh)|Makefile|Dockerfile"
+)
+_FILE_AND_NAME = re.compile(r"`([\w/]+\.py)`[ |\n]+`([A-Za-z_][\w.]*)`")
+_VARIABLE = re.compile(r"FAIRLINE_[A-Z_]+")
+_ROUTE = re.compile(r"(GET|POST) (/[\w/{}]*)")
+_OURS = re.compile(r"\bfairline ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?")
+
+each_document = pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+
+
+def code_in(document: Path) -> list[str]:
+    """List what a document's prose shows as code."""
+    return _CODE.findall(prose_of(document))
+
+
+@each_document
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in links_in(document):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+@each_document
+def test_files_that_are_named_exist(document: Path) -> None:
+    named = [text for text in code_in(document) if _FILE.fullmatch(text)]
+    # Folders that only exist once something ran begin with a dot; URLs with a slash.
+    missing = [n for n in named if not n.startswith(".") and not (ROOT / n).exists()]
+    assert missing == []
+
+
+@each_document
+def test_names_are_in_the_files_that_they_are_named_with(document: Path) -> None:
+    found = _FILE_AND_NAME.findall(prose_of(document))
+    assert [(file, name) for file, name in found if name not in names_in(ROOT / file)] == []
+
+
+@cache
+def names_in(file: Path) -> frozenset[str]:
+    """Return every function, class and constant of a file; methods after their class and a dot."""
+    return frozenset(_names_below(ast.parse(file.read_text()), ""))
+
+
+def _names_below(node: ast.AST, owner: str) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield owner + child.name
+            yield from _names_below(child, f"{child.name}." if _is_class(child) else "")
+        elif isinstance(child, ast.Assign):
+            yield from (target.id for target in child.targets if isinstance(target, ast.Name))
+
+
+def _is_class(node: ast.AST) -> bool:
+    return isinstance(node, ast.ClassDef)
+
+
+@each_document
+def test_settings_that_are_named_exist(document: Path) -> None:
+    known = {variable_of(name) for name in Settings.model_fields}
+    named = set(_VARIABLE.findall(document.read_text()))
+    assert {n for n in named - known if not n.startswith("FAIRLINE_TEST_")} == set()
+
+
+@each_document
+def test_routes_that_are_named_exist(document: Path) -> None:
+    known = {(route.method, route.path) for route in ROUTES}
+    text = document.read_text()
+    assert {found for found in _ROUTE.findall(text) if found[1] != "/"} <= known
+
+
+@each_document
+def test_commands_of_ours_that_are_named_exist(document: Path) -> None:
+    shown = [block.text for block in blocks_of(document) if block.language == "sh"]
+    for word, second in _OURS.findall("\n".join([*code_in(document), *shown])):
+        command = main.commands.get(word)
+        assert command is not None, word
+        below = getattr(command, "commands", None)
+        assert below is None or not second or second in below, f"{word} {second}"
+
+
+@each_document
+def test_shell_commands_are_run_by_a_test_or_have_a_reason_not_to_be(document: Path) -> None:
+    name = str(document.relative_to(ROOT))
+    if name in DOCUMENT_TO_TEST:
+        assert name in (ROOT / DOCUMENT_TO_TEST[name]).read_text().replace('" / "', "/")
+        return
+    shown = [b.text for b in blocks_of(document) if b.language == "sh" and b.text != tour()]
+    lines = [line for text in shown for line in text.splitlines() if line.strip()]
+    assert {line.partition("  #")[0].rstrip() for line in lines} - set(NOT_RUN) == set()
+
+
+def tour() -> str:
+    """Return the tour that `fairline run` prints, which tests/e2e/test_run.py pastes."""
+    return TOUR.read_text()
+
+
+def test_the_readme_shows_the_tour_that_is_printed() -> None:
+    shown = [block.text for block in blocks_of(README) if block.heading == "The tour"]
+    assert tour() in shown
+
+
+def test_reasons_name_tests_that_exist() -> None:
+    named = re.findall(r"tests/[\w/]+\.py", " ".join(NOT_RUN.values()))
+    assert [file for file in named if not (ROOT / file).exists()] == []
+
+
+def test_each_row_has_a_sequence_diagram() -> None:
+    diagrams = [b for b in blocks_of(ARCHITECTURE) if b.text.startswith("sequenceDiagram")]
+    assert [diagram.heading for diagram in diagrams] == ROWS
+
+
+def test_the_tour_of_one_command_has_about_ten_stops() -> None:
+    text = prose_of(ARCHITECTURE).partition("## One command, stop by stop")[2]
+    stops = _FILE_AND_NAME.findall(text.partition("\n## ")[0])
+    assert 8 <= len(stops) <= 12
+
+
+def test_the_changelog_knows_this_version() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    version = setup["metadata"]["version"]
+    assert re.search(
+        rf"^## \[?{re.escape(version)}\]?\b", (ROOT / "CHANGELOG.md").read_text(), re.M
+    )
