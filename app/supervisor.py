@@ -63,7 +63,8 @@ class _Supervisor:
     def _start(self, kafka: Kafka | None) -> None:
         if kafka is not None:
             child = self.keep.start(kafka.name, kafka.launch)
-            wait_until_answering(kafka, child, stopped=self.keep.stopped)
+            # After a crash it reads its whole log first, and that may be a large one.
+            wait_until_answering(kafka, child, 600, stopped=self.keep.stopped)
         self._introduce(kafka)
         self._run_to_its_end("migrate")
         if self.keep.stopped():
