@@ -138,19 +138,23 @@ class TopListReader:
         consumer.assign(self._partitions)
         await consumer.seek_to_beginning(*self._partitions)
         ends = await consumer.end_offsets(self._partitions)
+        # Read anew, the past must not be shown again: the old view stays until this one is whole.
+        lists = TopLists(len(self._partitions))
         while True:
             for messages in (await consumer.getmany(timeout_ms=FETCH_MS)).values():
                 for message in messages:
-                    self._put(message.value)
-            if not self.ready and all(
+                    _put(lists, message.value)
+            if self._lists is not lists and all(
                 [await consumer.position(tp) >= ends[tp] for tp in self._partitions]
             ):
+                self._lists = lists
                 self._caught_up.set()
 
-    def _put(self, value: bytes | None) -> None:
-        if value is None:
-            return
-        try:
-            self._lists.put(decode_top(value))
-        except (msgspec.DecodeError, ValueError) as error:
-            log.warning("a record of product-top is no top list: %s", error)
+
+def _put(lists: TopLists, value: bytes | None) -> None:
+    if value is None:
+        return
+    try:
+        lists.put(decode_top(value))
+    except (msgspec.DecodeError, ValueError) as error:
+        log.warning("a record of product-top is no top list: %s", error)
