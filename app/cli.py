@@ -1,5 +1,6 @@
 """The console command `fairline`. What a command needs is imported when it runs, not before."""
 
+import asyncio
 import sys
 from collections.abc import Coroutine
 from datetime import datetime
@@ -187,7 +188,9 @@ def run_batch(day: datetime | None) -> None:
 def _run_loop(work: Coroutine[Any, Any, T]) -> T:
     import uvloop  # noqa: PLC0415
 
-    return uvloop.run(work)
+    # Faust's consumer has a thread with a loop of its own: the policy makes that one fast too.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    return asyncio.run(work)
 
 
 main.add_command(services)

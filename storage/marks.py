@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.engine import one_of
 from storage.rows import insert_rows, update_rows
 from storage.schema import log_epochs, partition_marks
 
@@ -36,7 +37,7 @@ async def lock_marks(
         sa.select(*_columns)
         .where(
             partition_marks.c.topic == topic,
-            partition_marks.c.partition.in_(sorted(set(partitions))),
+            one_of(connection, partition_marks.c.partition, sorted(set(partitions))),
         )
         .order_by(partition_marks.c.partition)
         .with_for_update()
