@@ -7,17 +7,23 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.cli import main
 from app.cli_settings import variable_of
 from app.settings import Settings
 from app.tour import TOUR
+from streams import wire
+from streams.codec import PoisonReason
+from streams.kinds import KINDS
+from streams.topics import topics_of
 from tests.markdown import ROOT, anchors_of, blocks_of, documents, links_in, prose_of
 from web.routes import ROUTES
 
 ARCHITECTURE = ROOT / "docs" / "ARCHITECTURE.md"
 README = ROOT / "README.md"
+KAFKA = ROOT / "docs" / "kafka.md"
 DOCUMENT_TO_TEST = {
     "docs/kafka.md": "tests/e2e/test_kafka_docs.py",
 }
@@ -150,6 +156,36 @@ def test_the_readme_shows_the_tour_that_is_printed() -> None:
 def test_reasons_name_tests_that_exist() -> None:
     named = re.findall(r"tests/[\w/]+\.py", " ".join(NOT_RUN.values()))
     assert [file for file in named if not (ROOT / file).exists()] == []
+
+
+def first_column(heading: str) -> list[str]:
+    """List the first cells of the first table under a heading of docs/kafka.md."""
+    text = prose_of(KAFKA).partition(f"\n{heading}\n")[2]
+    rows = text[text.index("\n|") :].strip().partition("\n\n")[0].splitlines()[2:]
+    return [_CODE.findall(row)[0] for row in rows]
+
+
+def test_kafka_lists_every_topic() -> None:
+    assert first_column("## Topics") == [topic.name for topic in topics_of("", 8).all]
+
+
+def test_kafka_lists_every_type_with_its_fields() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", prose_of(KAFKA), re.M)
+    shown = {name: set(_CODE.findall(fields)) for name, fields in rows if name in KINDS}
+    item_fields = {"productId", "quantity"}
+    assert shown.pop("CreateOrder") == fields_of(wire.CreateOrder) | item_fields
+    assert shown == {
+        name: fields_of(kind.shape) for name, kind in KINDS.items() if name != "CreateOrder"
+    }
+
+
+def fields_of(shape: type[wire.Shape]) -> set[str]:
+    """Return the fields of a shape, as they are named on the wire."""
+    return {field.encode_name for field in msgspec.structs.fields(shape)}
+
+
+def test_kafka_lists_every_reason_of_a_dead_letter() -> None:
+    assert set(first_column("## Dead letters")) == set(PoisonReason)
 
 
 def test_each_row_has_a_sequence_diagram() -> None:
