@@ -111,7 +111,7 @@ async def _edge(settings: Settings, database: Database, checks: Checks) -> Async
         limits=Limits(settings.queue_seconds_max, settings.session_timeout_seconds),
     )
     edge = create_edge(edge_settings, database, top_lists=top_lists, more_checks=checks)
-    runner = web.AppRunner(edge, access_log=None, handle_signals=False)
+    runner = web.AppRunner(edge, access_log=None, handle_signals=False, shutdown_timeout=2)
     await top_lists.start()
     try:
         await runner.setup()

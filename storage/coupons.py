@@ -1,6 +1,6 @@
 """Coupons, and the copies that users hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -73,14 +73,20 @@ async def save_user_coupons(
     await insert_rows(connection, user_coupons, map(_copy_row, rows.added()))
 
 
-async def list_user_coupons(connection: AsyncConnection, user_id: UserId) -> list[UserCoupon]:
-    """List a user's copies in the order of their issue."""
+async def list_user_coupons(
+    connection: AsyncConnection, user_ids: Sequence[UserId]
+) -> dict[UserId, list[UserCoupon]]:
+    """List the copies of each of these users in the order of their issue."""
     query = (
         sa.select(*_copy_columns)
-        .where(user_coupons.c.user_id == user_id)
+        .where(one_of(connection, user_coupons.c.user_id, user_ids))
         .order_by(user_coupons.c.issued_at_ms, user_coupons.c.coupon_id)
     )
-    return [UserCoupon(*row) for row in await connection.execute(query)]
+    listed: dict[UserId, list[UserCoupon]] = {user_id: [] for user_id in user_ids}
+    for row in await connection.execute(query):
+        copy = UserCoupon(*row)
+        listed[copy.user_id].append(copy)
+    return listed
 
 
 async def find_coupon_and_copy(

@@ -3,7 +3,6 @@
 from aiohttp import web
 
 from domain.entities import UserCoupon
-from storage.coupons import list_user_coupons
 from streams import wire
 from streams.outcomes import Answer, moment, moment_or_none
 from web import shapes
@@ -30,9 +29,8 @@ async def issue_coupon(request: web.Request) -> web.Response:
 async def list_coupons(request: web.Request) -> web.Response:
     """Answer a user's copies with their state."""
     user_id = read_user_id(request)
-    async with request.app[EDGE].database.connect() as connection:
-        copies = await list_user_coupons(connection, user_id)
-    body = shapes.UserCoupons(user_id, [_show(copy) for copy in copies])
+    copies = await request.app[EDGE].reads.user_coupons.get(user_id)
+    body = shapes.UserCoupons(user_id, [_show(copy) for copy in copies or ()])
     return respond(Answer(200, shapes.encode(body)))
 
 

@@ -1,9 +1,10 @@
-"""Reads of single rows, gathered: many requests at once cost one query."""
+"""Reads by one key, gathered: many requests at once cost one query."""
 
 from collections.abc import Sequence
 
-from domain.entities import Order, Wallet
+from domain.entities import Order, UserCoupon, Wallet
 from domain.ids import OrderId, UserId
+from storage.coupons import list_user_coupons
 from storage.engine import Database
 from storage.orders import load_orders
 from storage.wallets import load_wallets
@@ -16,11 +17,18 @@ class Reads:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.wallets: Gathering[UserId, Wallet] = Gathering(self._load_wallets)
+        self.user_coupons: Gathering[UserId, list[UserCoupon]] = Gathering(self._load_user_coupons)
         self.orders: Gathering[OrderId, Order] = Gathering(self._load_orders)
 
     async def _load_wallets(self, user_ids: Sequence[UserId]) -> dict[UserId, Wallet]:
         async with self._database.connect() as connection:
             return (await load_wallets(connection, user_ids)).loaded
+
+    async def _load_user_coupons(
+        self, user_ids: Sequence[UserId]
+    ) -> dict[UserId, list[UserCoupon]]:
+        async with self._database.connect() as connection:
+            return await list_user_coupons(connection, user_ids)
 
     async def _load_orders(self, order_ids: Sequence[OrderId]) -> dict[OrderId, Order]:
         async with self._database.connect() as connection:
