@@ -6,7 +6,7 @@ import os
 import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from app.services.child import Child, Launch
 from app.services.ports import free_port
 from benchmarks.services import Services
-from benchmarks.sides import COUPON_TOTAL, Ledger, charges_probe, wait_until
+from benchmarks.sides import COUPON_TOTAL, Ledger, charges_while_alive, wait_until
 
 PROGRAM = Path(sys.executable).with_name("fairline")
+TRY_AGAIN = 75
+"""Exit code of a process that should be started again."""
 
 
 @dataclass(frozen=True)
@@ -81,19 +83,43 @@ async def start_fairline(
     }
     migration = await asyncio.create_subprocess_exec(PROGRAM, "migrate", env=environment)
     assert await migration.wait() == 0, "the migration failed"
+    processes = _Processes(environment, logs)
     pids = dict(services.pids)
-    url = f"http://127.0.0.1:{port}"
     ledger = Ledger(database_url, "balance_entries")
+    url = f"http://127.0.0.1:{port}"
     side = Fairline(url, pids, ledger, services.urls["broker"], prefix)
-    with ExitStack() as started:
-        for part in ("edge", "worker"):
-            log = logs / f"{part}.log"
-            child = Child(Launch([PROGRAM, part], log=log, environment=environment))
-            started.callback(child.stop, 15.0)
-            pids[part] = child.pid
-        await wait_until(lambda: charges_probe(url), "Fairline's first charge")
+    try:
+        await wait_until(lambda: processes.are_ready(url), "Fairline's first charge")
+        pids.update(processes.pids())
         yield side
+    finally:
+        processes.stop()
     await side.delete_topics()
+
+
+class _Processes:
+    """The edge and the worker, watched over until they are ready."""
+
+    def __init__(self, environment: Mapping[str, str], logs: Path) -> None:
+        self._environment = environment
+        self._log_to_child = {log: self._start(log) for log in (logs / "edge", logs / "worker")}
+
+    def _start(self, log: Path) -> Child:
+        return Child(Launch([PROGRAM, log.name], log=log, environment=self._environment))
+
+    async def are_ready(self, url: str) -> bool:
+        for log, child in self._log_to_child.items():
+            # As under any supervisor: a worker leaves a Kafka that is not quite there yet.
+            if child.exit_code() == TRY_AGAIN:
+                self._log_to_child[log] = self._start(log)
+        return await charges_while_alive(url, self._log_to_child)
+
+    def pids(self) -> dict[str, int]:
+        return {log.name: child.pid for log, child in self._log_to_child.items()}
+
+    def stop(self) -> None:
+        for child in self._log_to_child.values():
+            child.stop(15.0)
 
 
 def _environment(services: Services, database_url: str, logs: Path, prefix: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import insert
@@ -13,7 +14,7 @@ from app.services.child import Child, Launch
 from app.services.ports import free_port
 from benchmarks import peer_tables as tables
 from benchmarks.services import Services, with_path
-from benchmarks.sides import COUPON_TOTAL, Ledger, charges_probe, wait_until
+from benchmarks.sides import COUPON_TOTAL, Ledger, charges_while_alive, wait_until
 
 # Both policies charge alike, so one of them is asked to.
 POLICY_TO_WORKS = {"wait": ("charge", "coupon"), "refuse": ("coupon",)}
@@ -51,23 +52,23 @@ async def start_peers(
     with ExitStack() as started:
         for policy in POLICY_TO_WORKS:
             port = free_port()
-            command = _command(services, database_url, port, policy)
-            child = Child(Launch(command, log=logs / f"peer-{policy}.log"))
+            log = logs / f"peer-{policy}.log"
+            child = Child(Launch(_command(services, database_url, port, policy), log=log))
             started.callback(child.stop, 10.0)
-            sides.append(await _ready(services, database_url, policy, (port, child.pid)))
+            side = _side(services, database_url, policy, (port, child.pid))
+            await wait_until(partial(charges_while_alive, side.url, {log: child}), side.name)
+            sides.append(side)
         yield sides
 
 
-async def _ready(
+def _side(
     services: Services, database_url: str, policy: str, server: tuple[int, int]
 ) -> LockPerRequest:
     port, pid = server
-    url = f"http://127.0.0.1:{port}"
-    await wait_until(lambda: charges_probe(url), f"the peer ({policy})")
     shared = {part: pid for part, pid in services.pids.items() if part != "broker"}
     return LockPerRequest(
         name=f"lock, {policy}",
-        url=url,
+        url=f"http://127.0.0.1:{port}",
         works=POLICY_TO_WORKS[policy],
         part_to_pid={"server": pid} | shared,
         ledger=Ledger(database_url, "charges"),

@@ -6,11 +6,15 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import aiohttp
 import asyncpg
 
+from app.services.child import Child
+from app.services.errors import StartError
+from app.services.service import last_words
 from benchmarks.services import with_path
 
 COUPON_TOTAL = 1_000_000_000
@@ -124,8 +128,12 @@ async def wait_until(
         await asyncio.sleep(0.2)
 
 
-async def charges_probe(url: str) -> bool:
-    """Whether the whole path of a charge works."""
+async def charges_while_alive(url: str, log_to_child: Mapping[Path, Child]) -> bool:
+    """Whether the whole path of a charge works; StartError when one of its processes has left."""
+    for log, child in log_to_child.items():
+        if (code := child.exit_code()) is not None:
+            message = f"{log.stem} left with {code}: {last_words(log)}"
+            raise StartError(message)
     body = {"userId": PROBE_USER, "amount": 7}
     try:
         async with (
