@@ -7,7 +7,11 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 OURS = ("app", "fairline", "storage", "streams", "tables", "web")
-PASSING = ("GroupCoordinatorNotAvailableError", "CoordinatorLoadInProgressError")
+PASSING = (
+    "GroupCoordinatorNotAvailableError",
+    "CoordinatorLoadInProgressError",
+    "Marking the coordinator dead",
+)
 """What a broker says in its first seconds, and the client tries again: no news for anyone."""
 
 
