@@ -1,5 +1,6 @@
 """Every setting of Fairline: one typed object, read from `FAIRLINE_*` environment variables."""
 
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,10 +18,10 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=0, le=65535, description="Port the edge listens on.")
     worker_host: str = Field("127.0.0.1", description="Address of the workers' web views.")
     worker_port: int = Field(
-        6066, ge=0, le=65535, description="Port of the command worker's health views."
+        6066, ge=1, le=65535, description="Port of the command worker's health views."
     )
     ranking_port: int = Field(
-        6067, ge=0, le=65535, description="Port of the ranking worker's table views."
+        6067, ge=1, le=65535, description="Port of the ranking worker's table views."
     )
     data_dir: Path = Field(Path(".fairline"), description="Folder of the embedded services' data.")
     kafka_url: str = Field(
@@ -85,10 +86,13 @@ class Settings(BaseSettings):
     @classmethod
     def _zone_is_known(cls, name: str) -> str:
         try:
-            ZoneInfo(name)
+            zone = ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
             message = f"there is no zone {name!r}"
             raise ValueError(message) from error
+        if any(_offset_minutes(zone, month) % 60 for month in (1, 7)):
+            message = f"{name} is off the whole hour; the ranking counts whole hours"
+            raise ValueError(message)
         return name
 
     @cached_property
@@ -108,3 +112,9 @@ class Settings(BaseSettings):
             if url.startswith(plain):
                 return driven + url.removeprefix(plain)
         return url
+
+
+def _offset_minutes(zone: ZoneInfo, month: int) -> int:
+    """Return a zone's offset in a month of this year: summer and winter may differ."""
+    offset = datetime(datetime.now(UTC).year, month, 1, tzinfo=zone).utcoffset()
+    return int(offset.total_seconds()) // 60 if offset else 0

@@ -22,7 +22,7 @@ from web.results import Results
 from web.routes import ROUTES
 from web.shared_cache import create_cache
 from web.sold_out import SoldOut
-from web.top_lists import TopLists
+from web.top_lists import LiveTop
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def create_edge(
     settings: EdgeSettings,
     database: Database,
     *,
-    top_lists: TopLists,
+    top_lists: LiveTop,
     more_checks: Checks | None = None,
 ) -> web.Application:
     """Make the edge of a database that is open and stays so; nothing is connected yet.

@@ -11,7 +11,7 @@ from web.command_path import CommandPath, Parts
 from web.reads import Reads
 from web.shared_cache import SharedCache
 from web.sold_out import SoldOut
-from web.top_lists import TopLists
+from web.top_lists import LiveTop
 
 Checks = Mapping[str, Callable[[], Mapping[str, bool]]]
 
@@ -27,7 +27,7 @@ class Edge:
     catalog: Catalog
     reads: Reads
     sold_out: SoldOut
-    top_lists: TopLists
+    top_lists: LiveTop
     more_checks: Checks
     broker: str
 

@@ -22,7 +22,7 @@ class MergedTop(Protocol):
         """The span of time that was counted."""
 
 
-class TopLists(Protocol):
+class LiveTop(Protocol):
     """Reads the live ranking from memory."""
 
     def top(self, limit: int) -> MergedTop:
