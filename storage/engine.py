@@ -117,4 +117,14 @@ def one_of(
     if connection.dialect.name == "sqlite":
         listed = sa.func.json_each(sa.cast(sa.literal(list(values), sa.JSON), sa.Text))
         return column.in_(sa.select(listed.table_valued("value").c.value))
-    return column == sa.any_(sa.literal(list(values), ARRAY(column.type)))
+    return column == sa.any_(sa.literal(list(values), array_of(column.type)))
+
+
+def array_of(kind: sa.types.TypeEngine[Any]) -> ARRAY[Any]:
+    """Make the type of a PostgreSQL array parameter.
+
+    Text has no bound there: a cast to one would cut longer text without a word, where the
+    column itself refuses it.
+    """
+    bound = isinstance(kind, sa.String) and kind.length is not None
+    return ARRAY(sa.Text() if bound else kind)

@@ -12,8 +12,9 @@ from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.engine import array_of
 
 Row = dict[str, Any]
 
@@ -86,6 +87,6 @@ def _keys_and_rest(table: sa.Table, names: tuple[str, ...]) -> tuple[list[str], 
 
 
 def _unnested(table: sa.Table, names: tuple[str, ...]) -> sa.TableValuedAlias:
-    arrays = [sa.bindparam(f"all_{name}", type_=ARRAY(table.c[name].type)) for name in names]
+    arrays = [sa.bindparam(f"all_{name}", type_=array_of(table.c[name].type)) for name in names]
     columns = [sa.column(name, table.c[name].type) for name in names]
     return sa.func.unnest(*arrays).table_valued(*columns, name="given").render_derived()

@@ -245,6 +245,7 @@ class CommandMachine(RuleBasedStateMachine):
         self.clocks[line] = max(self.clocks.get(line, 0), record.timestamp_ms)
         expected = self.model.reply(self.log.sent[place].envelope, self.clocks[line])
         assert (row.disposition, row.status) == expected[:2], (row, expected)
+        assert row.accepted_at_ms == self.clocks[line]
         body = json.loads(row.body)
         assert expected.members.items() <= body.items(), (row, expected)
         self.seen.update((row.disposition, str(body.get("code", row.type))))

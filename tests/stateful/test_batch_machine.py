@@ -141,7 +141,7 @@ def test_every_stored_reply_is_the_models(machine: type[BatchMachine]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
