@@ -71,3 +71,10 @@ async def describe_cluster(kafka_url: str, topics: Iterable[Topic]) -> Cluster:
         found = await client.describe_topics(names)
     counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
     return Cluster(described["cluster_id"], {name: counts.get(name, 0) for name in names})
+
+
+async def committed_offsets(kafka_url: str, group: str) -> dict[tuple[str, int], int]:
+    """Ask where a consumer group goes on, by topic and partition; empty for a new group."""
+    async with _admin(kafka_url) as client:
+        found = await client.list_consumer_group_offsets(group)
+    return {(tp.topic, tp.partition): committed.offset for tp, committed in found.items()}

@@ -122,7 +122,8 @@ class PersistentApplier:
         if not records:
             return []
         log.warning("applying %d records that did not come: %s", len(records), hole)
-        rows = await self._applier.apply(records, verified={r.place for r in records})
+        attempts.verified |= {record.place for record in records}
+        rows = await self._apply_until_done(records, None, attempts)
         # A long hole takes many chunks; each is progress, and gets a time of its own.
         attempts.budget.reschedule(asyncio.get_running_loop().time() + self._retry_seconds_max)
         return rows

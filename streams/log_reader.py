@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.records import Place, Record
 
-_FETCH_MS = 500
+# A request waits behind the fetch before it, which waits so long for records that never come.
+_FETCH_MS = 20
 _READ_SECONDS_MAX = 5
 # One chunk of a hole is one batch; the next is read when it is applied.
 CHUNK_RECORDS = 500
@@ -48,6 +50,7 @@ class LogReader:
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="none",
+            fetch_max_wait_ms=_FETCH_MS,
         )
         await self._consumer.start()
 
@@ -64,18 +67,28 @@ class LogReader:
         end = await self._consumer.end_offsets(listed)
         return {(tp.topic, tp.partition): range(first[tp], end[tp]) for tp in listed}
 
+    @asynccontextmanager
+    async def _assigned(self, listed: list[TopicPartition]) -> AsyncIterator[None]:
+        """Take turns, and fetch nothing in between."""
+        assert self._consumer is not None
+        async with self._turn:
+            self._consumer.assign(listed)
+            try:
+                yield
+            finally:
+                self._consumer.pause(*listed)
+
     async def read_at(self, places: Iterable[Place]) -> dict[Place, Record]:
         """Read the records at these places, one per partition, those that are still there."""
         assert self._consumer is not None
         wanted = {(place.topic, place.partition): place for place in places}
         if not wanted:
             return {}
-        async with self._turn:
+        async with self._assigned([TopicPartition(*partition) for partition in wanted]):
             return await self._read_at(wanted)
 
     async def _read_at(self, wanted: dict[tuple[str, int], Place]) -> dict[Place, Record]:
         assert self._consumer is not None
-        self._consumer.assign([TopicPartition(*partition) for partition in wanted])
         for partition, place in wanted.items():
             self._consumer.seek(TopicPartition(*partition), place.offset)
         found: dict[Place, Record] = {}
@@ -91,28 +104,25 @@ class LogReader:
         return found
 
     async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
-        """Read the records from `first` up to `end`, at most a chunk; empty if there are none.
+        """Read the records from `first` up to `end`, about a chunk; empty if there are none.
 
-        The record at `end` must exist: it is how the end of the hole is recognised.
+        `end` must not be past the end of the log.
         Raises LogGoneError where the log begins after `first`.
         """
-        async with self._turn:
-            return await self._read(topic, partition, first, end)
-
-    async def _read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
-        assert self._consumer is not None
         held = (await self.bounds([(topic, partition)]))[topic, partition]
         if held.start > first:
             message = f"{topic}[{partition}] begins at {held.start}, needed is {first}"
             raise LogGoneError(message)
         tp = TopicPartition(topic, partition)
-        self._consumer.assign([tp])
+        async with self._assigned([tp]):
+            return await self._read(tp, first, end)
+
+    async def _read(self, tp: TopicPartition, first: int, end: int) -> list[Record]:
+        assert self._consumer is not None
         self._consumer.seek(tp, first)
         records: list[Record] = []
-        while len(records) < CHUNK_RECORDS:
+        # The position moves past markers and aborted records too, which are never returned.
+        while len(records) < CHUNK_RECORDS and await self._consumer.position(tp) < end:
             fetched = await self._consumer.getmany(timeout_ms=_FETCH_MS)
-            for message in fetched.get(tp, ()):
-                if message.offset >= end:
-                    return records
-                records.append(record_of(message))
+            records += [record_of(m) for m in fetched.get(tp, ()) if m.offset < end]
         return records

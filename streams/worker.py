@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.engine import Database
+from streams.admin import committed_offsets
 from streams.app import FaustSettings, create_command_app
 from streams.applying import PersistentApplier
 from streams.batch import BatchApplier
+from streams.catching_up import apply_missed, find_spans, read_missed
 from streams.codec import CommandReader
 from streams.decisions import Rulebook
 from streams.health import WorkerHealth
 from streams.intake import Intake
 from streams.leave import leave
-from streams.log_identity import identify_log, look_at_log
+from streams.log_identity import Log, identify_log, look_at_log
 from streams.log_reader import LogReader
 from streams.publisher import Publisher
 from streams.topics import Topics
@@ -63,22 +65,33 @@ class CommandWorker:
         log = await look_at_log(kafka_url, self._log_reader, self._topics)
         epoch = await identify_log(self._database, log, self._log_reader, self._topics)
         await self._publisher.start()
+        applier = self._make_applier(epoch)
+        await self._catch_up(log, applier)
         self._app = create_command_app(
-            self._faust_settings, self._topics, self._make_intake(epoch), self.health
+            self._faust_settings, self._topics, self._make_intake(applier), self.health
         )
         await self._app.start()
         self._watch = asyncio.create_task(self._keep_watch())
 
-    def _make_intake(self, epoch: int) -> Intake:
+    async def _catch_up(self, log: Log, applier: PersistentApplier) -> None:
+        settings = self._faust_settings
+        committed = await committed_offsets(settings.kafka_url, settings.group)
+        spans = await find_spans(self._database, log, committed)
+        missed = read_missed(spans, (self._log_reader, self._topics))
+        await apply_missed(missed, applier, self._publisher)
+
+    def _make_applier(self, epoch: int) -> PersistentApplier:
         rulebook = Rulebook(
             self._topics, epoch, self._limits.balance_max, self._limits.order_expiry_ms
         )
-        applier = PersistentApplier(
+        return PersistentApplier(
             BatchApplier(self._database, CommandReader(self._topics), rulebook),
             self._log_reader,
             self.health,
             retry_seconds_max=self._limits.retry_seconds_max,
         )
+
+    def _make_intake(self, applier: PersistentApplier) -> Intake:
         return Intake(
             applier,
             self._publisher,
