@@ -1,0 +1,193 @@
+"""One installation for tests: its own topics, group and database, and workers to run on them."""
+
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from app.addresses import answers_ok
+from app.node import faust_settings, topics_in
+from app.services.child import Child, Launch
+from app.services.ports import free_port
+from app.settings import Settings
+from storage.engine import Database, create_database
+from storage.migrate import upgrade_async
+from storage.schema import metadata
+from streams.admin import ensure_topics
+from streams.topics import Topics
+from streams.worker import CommandLimits, CommandWorker
+from tests.client import Listener, Producer, eventually, listening, producing
+
+ROOT = Path(__file__).parents[1]
+PARTITIONS = 4
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What the processes of one installation share."""
+
+    settings: Settings
+    topics: Topics
+
+    def with_settings(self, **changes: Any) -> "Installation":
+        """The same installation with some settings changed."""
+        settings = self.settings.model_copy(update=changes)
+        return Installation(settings, topics_in(settings))
+
+    async def query(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        """Ask the database, as an operator would."""
+        connection = await asyncpg.connect(self.settings.database_url)
+        try:
+            return [tuple(row) for row in await connection.fetch(statement, *arguments)]
+        finally:
+            await connection.close()
+
+    async def state(self, *without: str) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything that is stored, by table."""
+        names = [table.name for table in metadata.sorted_tables if table.name not in without]
+        return {
+            name: sorted(await self.query(f"SELECT * FROM {name}"), key=repr) for name in names
+        }
+
+    async def copy_database(self) -> str:
+        """Make a copy, as a backup would, while nobody is connected; return its URL."""
+        own = urlsplit(self.settings.database_url)
+        copy = own._replace(path=f"{own.path}_copy")
+        admin = await asyncpg.connect(own._replace(path="/postgres").geturl())
+        try:
+            await admin.execute(f"CREATE DATABASE {copy.path[1:]} TEMPLATE {own.path[1:]}")
+        finally:
+            await admin.close()
+        return copy.geturl()
+
+    async def move_group(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Let the workers' group begin elsewhere next time; while none of them runs."""
+        moved = {TopicPartition(*partition): offset for partition, offset in offsets.items()}
+        async with self._group() as consumer:
+            consumer.assign(list(moved))
+            await consumer.commit(moved)
+
+    def _group(self) -> Any:
+        group = faust_settings(self.settings, "commands", 0).group
+        url = self.settings.kafka_url
+        return AIOKafkaConsumer(bootstrap_servers=url, group_id=group, enable_auto_commit=False)
+
+    @property
+    def command_partitions(self) -> list[tuple[str, int]]:
+        """Every partition that command workers read."""
+        return [(t.name, n) for t in self.topics.commands for n in range(t.partitions)]
+
+    async def ensure_topics(self) -> None:
+        """Make the topics that are missing."""
+        await ensure_topics(self.settings.kafka_url, self.topics.all)
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[CommandWorker]:
+        """A command worker in this process; it takes commands when the block begins."""
+        database = create_database(self.settings.sqlalchemy_url)
+        worker = self._make_worker(database)
+        try:
+            await worker.start()
+            await eventually(lambda: worker.health.is_ready, "a ready worker")
+            yield worker
+        finally:
+            await worker.stop()
+            await database.dispose()
+
+    def _make_worker(self, database: Database) -> CommandWorker:
+        settings = self.settings
+        limits = CommandLimits(
+            balance_max=settings.balance_max,
+            order_expiry_ms=settings.order_expiry_seconds * 1000,
+            batch_max=settings.batch_max,
+            retry_seconds_max=settings.retry_seconds_max,
+        )
+        faust = faust_settings(settings, "commands", free_port())
+        return CommandWorker(faust, database, self.topics, limits)
+
+    @asynccontextmanager
+    async def observed(self) -> AsyncIterator[tuple[Producer, Listener]]:
+        """A producer of commands, and a listener to what comes of them."""
+        async with AsyncExitStack() as stack:
+            url = self.settings.kafka_url
+            producer = await stack.enter_async_context(producing(url, self.topics))
+            listener = await stack.enter_async_context(listening(url, self.topics))
+            yield producer, listener
+
+    @contextmanager
+    def process(self, *words: str, port_name: str) -> Iterator["Process"]:
+        """A process `fairline WORDS`, with a port and data folder of its own."""
+        port = free_port()
+        folder = self.settings.data_dir / f"process-{port}"
+        folder.mkdir(parents=True)
+        given = self.settings.model_copy(update={port_name: port, "data_dir": folder})
+        log = folder / "log"
+        command = (sys.executable, "-m", "app.cli", *words)
+        process = Process(Child(Launch(command, log, _environment(given))), port, log)
+        try:
+            yield process
+        finally:
+            process.child.stop(20)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of ours, and what it says."""
+
+    child: Child
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where it answers HTTP."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def ready(self) -> None:
+        """Wait until it says that it is ready."""
+
+        def look() -> bool:
+            code = self.child.exit_code()
+            assert code is None, f"left with {code}: {self.log.read_text()[-2000:]}"
+            return answers_ok(f"{self.url}/readyz")
+
+        await eventually(look, f"a ready process ({self.log})")
+
+    async def left(self) -> int:
+        """Wait until it has left, and return its exit code."""
+
+        def look() -> tuple[int] | None:
+            code = self.child.exit_code()
+            return None if code is None else (code,)
+
+        return (await eventually(look, "the end of the process"))[0]
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    known = {f"FAIRLINE_{name.upper()}": str(v) for name, v in settings if v != ""}
+    return {**os.environ, **known, "PYTHONPATH": str(ROOT)}
+
+
+async def install(kafka_url: str, database_url: str, folder: Path, **changes: Any) -> Installation:
+    """Make topics of their own name and the tables."""
+    settings = Settings(
+        kafka_url=kafka_url,
+        database_url=database_url,
+        topic_prefix=f"t{secrets.token_hex(4)}-",
+        partitions=PARTITIONS,
+        data_dir=folder,
+        session_timeout_seconds=6,
+        **changes,
+    )
+    installation = Installation(settings, topics_in(settings))
+    await upgrade_async(settings.sqlalchemy_url)
+    await installation.ensure_topics()
+    return installation
