@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.engine import one_of
@@ -196,10 +197,7 @@ def _acting(table: sa.Table, principal: str | None) -> list[sa.ColumnElement[boo
 
 async def save_accepted(connection: AsyncConnection, key: CommandKey, now_ms: int) -> None:
     """Remember that a command was acknowledged before its outcome was known."""
-    values: dict[str, Any] = {**key._asdict(), "accepted_at_ms": now_ms}
-    known = sa.select(accepted_commands.c.command_id).where(
-        accepted_commands.c.command_id == key.command_id,
-        accepted_commands.c.principal == key.principal,
-    )
-    if (await connection.execute(known)).first() is None:
-        await connection.execute(accepted_commands.insert(), values)
+    # Two requests with one key may be late at once.
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    values = {**key._asdict(), "accepted_at_ms": now_ms}
+    await connection.execute(insert(accepted_commands).on_conflict_do_nothing(), values)

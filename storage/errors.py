@@ -53,6 +53,9 @@ def _failure_without_state(error: exc.DBAPIError) -> Failure:
         return Failure.CONFLICT if "UNIQUE" in text else Failure.DATA
     if isinstance(error, exc.DataError) or "invalid input for query argument" in text:
         return Failure.DATA
+    if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_ERROR":
+        # A wrong statement, or a table that is not there; being busy or full has other names.
+        return Failure.BUG
     if isinstance(error, exc.OperationalError | exc.InterfaceError):
         return Failure.AWAY
     return Failure.BUG

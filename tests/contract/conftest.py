@@ -10,6 +10,9 @@ from storage.engine import Database, create_database
 from storage.migrate import upgrade
 from storage.schema import metadata
 
+on_postgresql = pytest.mark.parametrize("empty_url", ["postgres"], indirect=True, scope="module")
+"""For what only a server of its own can show."""
+
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def empty_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
