@@ -16,7 +16,7 @@ ANY_TO_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa
 
 
 def with_free_ports(settings: Settings) -> Settings:
-    """The same settings with a port for each 0; StartError for one that is in use."""
+    """The same settings with a port for a 0; StartError for one that is in use."""
     require_free(settings, *PORT_TO_HOST)
     free = {name: free_port() for name in PORT_TO_HOST if not getattr(settings, name)}
     return settings.model_copy(update=free)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from app.services.errors import StartError
 from app.services.folder import holder
+from app.services.ports import noted_port
 from app.settings import Settings
 from app.urls import without_password
 
@@ -36,12 +37,12 @@ def connected_settings(process: str) -> Settings:
     configure_logs(settings.log_level, process)
     if settings.kafka_url:
         return settings
-    port = settings.data_dir / "kafka" / "port"
-    if holder(settings.data_dir) is None or not port.exists():
+    port = settings.kafka_port or noted_port(settings.data_dir / "kafka")
+    if holder(settings.data_dir) is None or not port:
         message = "FAIRLINE_KAFKA_URL is not set, and no `fairline run` works in"
         message += f" {settings.data_dir}: set it to a Kafka's host:port"
         raise StartError(message)
-    return settings.model_copy(update={"kafka_url": f"127.0.0.1:{port.read_text()}"})
+    return settings.model_copy(update={"kafka_url": f"127.0.0.1:{port}"})
 
 
 def unknown_settings(names: list[str]) -> list[str]:

@@ -20,6 +20,8 @@ class Launch:
     log: Path | None = None
     """Where its output goes; None: where ours goes."""
     environment: Mapping[str, str] | None = None
+    folder: Path | None = None
+    """Where it works; None: where we do."""
     user: int | None = None
     death_signal: signal.Signals = signal.SIGKILL
     """What the kernel sends it when we die; a server that needs a moment gets a softer one."""
@@ -83,6 +85,7 @@ def _popen(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=None if output is None else subprocess.STDOUT,
+        cwd=launch.folder,
         env=None if launch.environment is None else dict(launch.environment),
         pass_fds=pipe[:1],
         start_new_session=True,

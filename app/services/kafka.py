@@ -3,7 +3,6 @@
 import base64
 import os
 import secrets
-import subprocess
 from pathlib import Path
 
 from app.services.child import Child, Launch
@@ -21,7 +20,7 @@ listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-log.dirs={data}
+log.dirs=data
 auto.create.topics.enable=false
 # After kill -9 the node comes back only when its former self has timed out, 9 s by default.
 broker.session.timeout.ms=5000
@@ -70,20 +69,15 @@ class Kafka:
         self._java = find_java()
         self._class_path = os.pathsep.join(map(str, kafka_jars()))
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text(
-            PROPERTIES.format(
-                port=self.port, controller_port=free_port(), data=self.folder / "data"
-            )
-        )
+        self._properties.write_text(PROPERTIES.format(port=self.port, controller_port=free_port()))
         (self.folder / "log4j2.properties").write_text(LOGGING)
         if not (self.folder / "data" / "meta.properties").exists():
             self._format()
 
     def launch(self) -> Child:
         """Start the broker."""
-        return Child(
-            Launch([*self._program("512m"), "kafka.Kafka", self._properties], log=self.log)
-        )
+        command = [*self._program("512m"), "kafka.Kafka", self._properties.name]
+        return Child(Launch(command, log=self.log, folder=self.folder))
 
     def answers(self) -> bool:
         """Whether it names itself as the cluster's broker."""
@@ -96,20 +90,15 @@ class Kafka:
         return self.folder / "server.properties"
 
     def _program(self, heap: str) -> list[str | Path]:
-        logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
+        # It works in its folder, and is told no path: Kafka splits them where a comma is.
+        logging = "-Dlog4j2.configurationFile=log4j2.properties"
         return [self._java, f"-Xmx{heap}", logging, "-cp", self._class_path]
 
     def _format(self) -> None:
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         # The command line of the tool would take a leading dash for an option.
-        words = ["format", f"--cluster-id={cluster_id}", f"--config={self._properties}"]
-        with self.log.open("ab") as log:
-            done = subprocess.run(  # noqa: S603
-                [*self._program("128m"), "kafka.tools.StorageTool", *words, "--ignore-formatted"],
-                stdout=log,
-                stderr=log,
-                check=False,
-            )
-        if done.returncode:
+        words = ["format", f"--cluster-id={cluster_id}", f"--config={self._properties.name}"]
+        tool = [*self._program("128m"), "kafka.tools.StorageTool", *words, "--ignore-formatted"]
+        if Child(Launch(tool, log=self.log, folder=self.folder)).process.wait():
             message = f"Kafka's data folder cannot be made: {last_words(self.log)}"
             raise StartError(message)

@@ -22,11 +22,17 @@ def free_port(preferred: int = 0) -> int:
 
 def remembered_port(folder: Path) -> int:
     """The port that this folder's server had last time, if it is still free; else a new one."""
-    note = folder / "port"
-    port = free_port(int(note.read_text()) if note.exists() else 0)
+    port = free_port(noted_port(folder))
     folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(str(port))
+    (folder / "port").write_text(str(port))
     return port
+
+
+def noted_port(folder: Path) -> int:
+    """The port that this folder's server had last time; 0 where none is noted, or half of one."""
+    note = folder / "port"
+    text = note.read_text() if note.exists() else ""
+    return int(text) if text.isdecimal() and LOWEST <= int(text) <= HIGHEST else 0
 
 
 def why_not(host: str, port: int) -> str:

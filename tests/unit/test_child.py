@@ -12,7 +12,7 @@ import pytest
 from app.services.child import TETHER, Child, Launch
 from app.services.errors import StartError
 from app.services.folder import FolderLock, holder
-from app.services.ports import free_port, remembered_port, why_not
+from app.services.ports import free_port, noted_port, remembered_port, why_not
 from app.services.service import last_words
 from tests.processes import is_alive, wait_until_dead
 
@@ -115,6 +115,13 @@ def test_a_server_keeps_its_port_while_it_is_free(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
         assert remembered_port(tmp_path / "new") != port
         other.kill()
+
+
+@pytest.mark.parametrize("text", ["", "29", "x", "80"])
+def test_half_a_note_of_a_port_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "port").write_text(text)
+    assert noted_port(tmp_path) == 0
+    assert noted_port(tmp_path / "new") == 0
 
 
 def test_a_free_port_is_free() -> None:
