@@ -121,6 +121,9 @@ async def test_a_failed_acknowledgement_leaves_the_outcome_unknown_at_once(edge:
     await edge.until_handed(2)
     edge.broker.handed[0].set_exception(KafkaConnectionError())
     edge.broker.handed[1].cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert all(request.done() for request in requests)
     for request in requests:
         with pytest.raises(OutcomeUnknownError):
             await request
