@@ -36,6 +36,7 @@ NOT_RUN = {
     "fairline run": "tests/e2e/test_run.py runs it",
 }
 """Commands that documents show and no test runs as they stand, each with the reason."""
+FOLDERS = ["domain", "storage", "streams", "tables", "web", "app"]
 ROWS = [
     "Read a balance",
     "Charge a balance",
@@ -191,6 +192,13 @@ def test_kafka_lists_every_reason_of_a_dead_letter() -> None:
 def test_each_row_has_a_sequence_diagram() -> None:
     diagrams = [b for b in blocks_of(ARCHITECTURE) if b.text.startswith("sequenceDiagram")]
     assert [diagram.heading for diagram in diagrams] == ROWS
+
+
+def test_functions_that_diagrams_name_exist() -> None:
+    diagrams = " ".join(b.text for b in blocks_of(ARCHITECTURE) if b.language == "mermaid")
+    sources = [file for folder in FOLDERS for file in (ROOT / folder).glob("**/*.py")]
+    known = set[str]().union(*map(names_in, sources))
+    assert set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", diagrams)) <= known
 
 
 def test_the_tour_of_one_command_has_about_ten_stops() -> None:
