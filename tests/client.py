@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, overload
 from uuid import UUID, uuid4
 
 import msgspec
@@ -23,14 +23,16 @@ Headers = Sequence[tuple[str, bytes]]
 T = TypeVar("T")
 
 
-async def eventually(
-    look: Callable[[], Awaitable[T | None]] | Callable[[], T | None], what: str
-) -> T:
+@overload
+async def eventually(look: Callable[[], Coroutine[Any, Any, T | None]], what: str) -> T: ...
+@overload
+async def eventually(look: Callable[[], T | None], what: str) -> T: ...
+async def eventually(look: Callable[[], Any], what: str) -> Any:
     """Look again and again until there is something to see, and return it."""
     deadline = time.monotonic() + SECONDS_MAX
     while True:
         seen = look()
-        found: T | None = await seen if isinstance(seen, Awaitable) else seen
+        found = await seen if isinstance(seen, Coroutine) else seen
         if found is not None and found is not False:
             return found
         assert time.monotonic() < deadline, f"waited {SECONDS_MAX:.0f} s in vain for {what}"

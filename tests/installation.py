@@ -3,8 +3,8 @@
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from app.settings import Settings
 from storage.engine import Database, create_database
 from storage.migrate import upgrade_async
 from storage.schema import metadata
-from streams.admin import ensure_topics
+from streams.admin import committed_offsets, ensure_topics
 from streams.topics import Topics
 from streams.worker import CommandLimits, CommandWorker
 from tests.client import Listener, Producer, eventually, listening, producing
@@ -67,6 +67,11 @@ class Installation:
         finally:
             await admin.close()
         return copy.geturl()
+
+    async def committed(self) -> dict[tuple[str, int], int]:
+        """Ask how far the workers' group has acknowledged."""
+        group = faust_settings(self.settings, "commands", 0).group
+        return await committed_offsets(self.settings.kafka_url, group)
 
     async def move_group(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Let the workers' group begin elsewhere next time; while none of them runs."""
@@ -122,8 +127,8 @@ class Installation:
             listener = await stack.enter_async_context(listening(url, self.topics))
             yield producer, listener
 
-    @contextmanager
-    def process(self, *words: str, port_name: str) -> Iterator["Process"]:
+    @asynccontextmanager
+    async def process(self, *words: str, port_name: str) -> AsyncIterator["Process"]:
         """A process `fairline WORDS`, with a port and data folder of its own."""
         port = free_port()
         folder = self.settings.data_dir / f"process-{port}"
@@ -131,11 +136,15 @@ class Installation:
         given = self.settings.model_copy(update={port_name: port, "data_dir": folder})
         log = folder / "log"
         command = (sys.executable, "-m", "app.cli", *words)
-        process = Process(Child(Launch(command, log, _environment(given))), port, log)
+        process = Process(
+            Child(Launch(command, log=log, environment=_environment(given))), port, log
+        )
         try:
             yield process
+            process.child.ask()
+            await process.left()
         finally:
-            process.child.stop(20)
+            process.child.stop(5)
 
 
 @dataclass(frozen=True)

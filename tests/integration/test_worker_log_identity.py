@@ -104,7 +104,7 @@ async def test_a_refused_worker_process_says_why_in_one_line_and_leaves_with_2(
     async with installation.worker():
         pass
     await installation.query("UPDATE log_epochs SET cluster_id = 'elsewhere'")
-    with installation.process("worker", port_name="worker_port") as process:
+    async with installation.process("worker", port_name="worker_port") as process:
         assert await process.left() == 2
         said = process.log.read_text().splitlines()
     assert said[-1].startswith("fairline: the database belongs to cluster elsewhere")
