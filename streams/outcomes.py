@@ -53,8 +53,12 @@ def moment_or_none(epoch_ms: int | None) -> datetime | None:
 
 
 def epoch_ms(at: datetime) -> int:
-    """Return the epoch milliseconds of a time with an offset, rounded down."""
-    return (at - datetime.fromtimestamp(0, UTC)) // _MILLISECOND
+    """Return the epoch milliseconds of a time with an offset, rounded down.
+
+    Raises OverflowError where the time in UTC has no year from 1 to 9999: `moment` could not
+    show it.
+    """
+    return (at.astimezone(UTC) - datetime.fromtimestamp(0, UTC)) // _MILLISECOND
 
 
 _MILLISECOND = datetime.resolution * 1000
