@@ -1,7 +1,7 @@
 """The addresses that our processes listen on: chosen, checked, and asked whether all is well."""
 
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 from app.services.errors import StartError
 from app.services.ports import free_port, why_not
@@ -51,5 +51,5 @@ def answers_ok(url: str) -> bool:
     try:
         with direct.open(url, timeout=2) as response:
             return bool(response.status == 200)
-    except (OSError, urllib.error.URLError):
+    except (OSError, HTTPException):
         return False

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import click
 
@@ -116,10 +115,13 @@ class _Supervisor:
 
     def _welcome(self) -> None:
         url = address_of(self.settings, "http_port")
-        seeded = Path(self.settings.data_dir / "seeded")
-        if not self.keep.stopped() and not seeded.exists():
+        seeded = self.settings.data_dir / "seeded"
+        is_new = not seeded.exists()
+        if is_new and not self.keep.stopped():
             self._run_to_its_end("seed")
+        if self.keep.stopped():
+            return
+        if is_new:
             seeded.touch()
             click.echo(tour(url, self.settings.data_dir))
-        if not self.keep.stopped():
-            click.echo(f"ready at {url}; `fairline tour` shows what to type; Ctrl-C stops it")
+        click.echo(f"ready at {url}; `fairline tour` shows what to type; Ctrl-C stops it")

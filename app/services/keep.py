@@ -66,9 +66,10 @@ class Keep:
         self._kept: list[Kept] = []
 
     def stop_on_signals(self) -> None:
-        """Let Ctrl-C and SIGTERM end `tend_until_stopped`."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._stop.set())
+        """Hear Ctrl-C, SIGTERM and a closed terminal; the last one not under `nohup`."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:
+                signal.signal(number, lambda *_: self._stop.set())
 
     def stopped(self) -> bool:
         """Whether the wish to stop was heard."""
