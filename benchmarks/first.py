@@ -44,26 +44,26 @@ async def run(arguments: argparse.Namespace, folder: Path) -> Report:
     around = circumstances(generator())
     with real_services(folder) as services:
         around.services = services.products
-        async with all_sides(services, folder, arguments.sides) as sides:
+        async with all_sides(services, folder, arguments) as sides:
             rounds = await measure(sides, arguments)
     return Report(around, rounds, report.ratios(rounds))
 
 
 @asynccontextmanager
 async def all_sides(
-    services: Services, folder: Path, names: list[str]
+    services: Services, folder: Path, arguments: argparse.Namespace
 ) -> AsyncIterator[list[Side]]:
     """The sides, ready; each with a database of its own on the same server."""
     sides: list[Side] = []
     async with AsyncExitStack() as started:
-        for name in names:
+        for name in arguments.sides:
             database = temporary_database(services.urls["database"], f"bench_{name}")
             url = await started.enter_async_context(database)
             if name == "fairline":
                 start = start_fairline(services, url, folder)
                 sides.append(await started.enter_async_context(start))
             else:
-                start_all = start_peers(services, url, folder)
+                start_all = start_peers(services, url, folder, arguments.style)
                 sides.extend(await started.enter_async_context(start_all))
         yield sides
 
@@ -92,7 +92,7 @@ def turn(sides: list[Side], number: int) -> list[Side]:
 
 def tell(done: Round) -> None:
     """One line while it runs: it takes minutes."""
-    what = f"{done.work:7}{done.side:15}" + (f"round {done.number}" if done.number else "warm-up")
+    what = f"{done.work:7}{done.side:21}" + (f"round {done.number}" if done.number else "warm-up")
     statuses = ", ".join(f"{count} x {status}" for status, count in done.answers.statuses.items())
     line = f"{what}: {done.per_second:8,.0f}/s, p99 {done.answers.p99_ms:6,.0f} ms ({statuses})"
     print(line, *done.faults, sep="; ", flush=True)
@@ -138,6 +138,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=64, help="requests under way (64)")
     for what, choices in (("works", ["charge", "coupon"]), ("sides", ["fairline", "lock"])):
         parser.add_argument(f"--{what}", nargs="+", choices=choices, default=choices)
+    parser.add_argument(
+        "--style", choices=["core", "orm"], default="core", help="of the peer (core)"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the services' folder and logs")
     parser.add_argument("--publish", action="store_true", help="write docs/performance.md")
     return parser.parse_args(words)

@@ -17,37 +17,16 @@ import uvloop
 from aiohttp import web
 from redis.commands.core import AsyncScript
 from sqlalchemy import exc
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from benchmarks import peer_tables as tables
+from benchmarks.peer_core import CoreStore
+from benchmarks.peer_orm import OrmStore
+from benchmarks.peer_shapes import Charge, Issue, Refused, Store
 
-BALANCE_MAX = 10_000_000
 LOCK_LIFE_MS = 10_000
 LOCK_WAIT_SECONDS = 2.0
+STYLES: dict[str, type[CoreStore | OrmStore]] = {"core": CoreStore, "orm": OrmStore}
 UNLOCK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end"
-ENGINE = web.AppKey("engine", AsyncEngine)
-
-
-class Charge(msgspec.Struct, rename="camel"):
-    """The body of a charge."""
-
-    user_id: int
-    amount: int
-
-
-class Issue(msgspec.Struct, rename="camel"):
-    """The body of a coupon issue."""
-
-    user_id: int
-    coupon_code: str
-
-
-class Refused(Exception):  # noqa: N818  (A refusal is an answer here, not an error.)
-    """The request was understood and is refused; the transaction is rolled back."""
-
-    def __init__(self, status: int, code: str) -> None:
-        self.status = status
-        self.code = code
 
 
 class CouponLock:
@@ -81,34 +60,19 @@ class CouponLock:
 
 
 LOCK = web.AppKey("lock", CouponLock)
+STORE = web.AppKey("store", Store)
 
 
 async def charge(request: web.Request) -> web.Response:
     """Charge a wallet in one transaction that holds the wallet's row."""
     body = msgspec.json.decode(await request.read(), type=Charge)
+    store = request.app[STORE]
     try:
-        balance = await _charge_once(request.app[ENGINE], body)
+        balance = await store.charge(body)
     except exc.IntegrityError:
         # Two first charges of one user met: the other one has made the row, so it can be held.
-        balance = await _charge_once(request.app[ENGINE], body)
+        balance = await store.charge(body)
     return _answer({"userId": body.user_id, "chargedAmount": body.amount, "balance": balance})
-
-
-async def _charge_once(engine: AsyncEngine, body: Charge) -> int:
-    async with engine.begin() as connection:
-        wallet = {"wallet_user_id": body.user_id}
-        found = (await connection.execute(tables.HOLD_WALLET, wallet)).scalar_one_or_none()
-        balance = (found or 0) + body.amount
-        if balance > BALANCE_MAX:
-            raise Refused(400, "BALANCE_LIMIT_EXCEEDED")
-        if found is None:
-            row = {"user_id": body.user_id, "balance": balance}
-            await connection.execute(tables.ADD_WALLET, row)
-        else:
-            await connection.execute(tables.SET_BALANCE, {**wallet, "balance": balance})
-        entry = {"user_id": body.user_id, "amount": body.amount, "balance_after": balance}
-        await connection.execute(tables.ADD_CHARGE, entry)
-    return balance
 
 
 async def issue(request: web.Request) -> web.Response:
@@ -119,28 +83,10 @@ async def issue(request: web.Request) -> web.Response:
     if token is None:
         raise Refused(429, "TOO_MANY_WAITING")
     try:
-        number = await _issue_locked(request.app[ENGINE], body)
+        number = await request.app[STORE].issue(body)
     finally:
         await lock.give_back(body.coupon_code, token)
     return _answer({"userId": body.user_id, "couponCode": body.coupon_code, "number": number})
-
-
-async def _issue_locked(engine: AsyncEngine, body: Issue) -> int:
-    async with engine.begin() as connection:
-        code = {"code": body.coupon_code}
-        coupon = (await connection.execute(tables.FIND_COUPON, code)).one_or_none()
-        if coupon is None:
-            raise Refused(404, "COUPON_NOT_FOUND")
-        own = {"own_coupon_id": coupon.coupon_id, "own_user_id": body.user_id}
-        if (await connection.execute(tables.HAS_COUPON, own)).scalar_one():
-            raise Refused(409, "COUPON_ALREADY_ISSUED")
-        if coupon.issued >= coupon.total:
-            raise Refused(409, "COUPON_SOLD_OUT")
-        number: int = coupon.issued + 1
-        row = {"coupon_id": coupon.coupon_id, "user_id": body.user_id, "number": number}
-        await connection.execute(tables.ADD_USER_COUPON, row)
-        await connection.execute(tables.RAISE_ISSUED, {"id": coupon.coupon_id})
-    return number
 
 
 def _answer(body: object, status: int = 200) -> web.Response:
@@ -162,9 +108,10 @@ async def answer_refusals(request: web.Request, handler: Any) -> web.StreamRespo
 def build(arguments: argparse.Namespace) -> web.Application:
     """The whole server; its lock's policy and its pool come from the command line."""
     app = web.Application(middlewares=[answer_refusals])
-    app[ENGINE] = create_async_engine(
+    engine = create_async_engine(
         arguments.database, pool_size=arguments.pool, max_overflow=0, pool_timeout=30
     )
+    app[STORE] = STYLES[arguments.style](engine)
     wait_seconds = LOCK_WAIT_SECONDS if arguments.lock == "wait" else 0.0
     app[LOCK] = CouponLock(arguments.redis, wait_seconds, arguments.pause_ms / 1000)
     app.router.add_post("/api/v1/balance/charge", charge)
@@ -175,7 +122,7 @@ def build(arguments: argparse.Namespace) -> web.Application:
 
 async def _close(app: web.Application) -> None:
     await app[LOCK].close()
-    await app[ENGINE].dispose()
+    await app[STORE].engine.dispose()
 
 
 def main() -> None:
@@ -185,6 +132,7 @@ def main() -> None:
     parser.add_argument("--redis", required=True, help="redis://...")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--lock", choices=["refuse", "wait"], default="refuse")
+    parser.add_argument("--style", choices=list(STYLES), default="core")
     parser.add_argument("--pool", type=int, default=32, help="database connections")
     # redis-py's own lock pauses so long by default, and at 64 connections it serves best: waiters
     # that ask every 10 ms leave the holder less than half of the throughput.

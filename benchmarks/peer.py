@@ -41,7 +41,7 @@ class LockPerRequest:
 
 @asynccontextmanager
 async def start_peers(
-    services: Services, database_url: str, logs: Path
+    services: Services, database_url: str, logs: Path, style: str = "core"
 ) -> AsyncIterator[list[LockPerRequest]]:
     """Both variants of the peer, ready; they share one database, as two servers would."""
     engine = create_async_engine(_driven(database_url))
@@ -53,21 +53,22 @@ async def start_peers(
         for policy in POLICY_TO_WORKS:
             port = free_port()
             log = logs / f"peer-{policy}.log"
-            child = Child(Launch(_command(services, database_url, port, policy), log=log))
+            command = _command(services, database_url, port)
+            child = Child(Launch([*command, "--style", style, "--lock", policy], log=log))
             started.callback(child.stop, 10.0)
-            side = _side(services, database_url, policy, (port, child.pid))
+            side = _side(services, database_url, (style, policy), (port, child.pid))
             await wait_until(partial(charges_while_alive, side.url, {log: child}), side.name)
             sides.append(side)
         yield sides
 
 
 def _side(
-    services: Services, database_url: str, policy: str, server: tuple[int, int]
+    services: Services, database_url: str, variant: tuple[str, str], server: tuple[int, int]
 ) -> LockPerRequest:
-    port, pid = server
+    (style, policy), (port, pid) = variant, server
     shared = {part: pid for part, pid in services.pids.items() if part != "broker"}
     return LockPerRequest(
-        name=f"lock, {policy}",
+        name=f"lock ({style}), {policy}",
         url=f"http://127.0.0.1:{port}",
         works=POLICY_TO_WORKS[policy],
         part_to_pid={"server": pid} | shared,
@@ -75,12 +76,12 @@ def _side(
     )
 
 
-def _command(services: Services, database_url: str, port: int, policy: str) -> list[str]:
+def _command(services: Services, database_url: str, port: int) -> list[str]:
     # A Redis database of its own on the same server, as it has in PostgreSQL.
     redis_url = with_path(services.urls["cache"], "1")
     stores = ["--database", _driven(database_url), "--redis", redis_url]
-    serving = ["--port", str(port), "--lock", policy]
-    return [sys.executable, "-m", "benchmarks.lock_per_request", *stores, *serving]
+    program = [sys.executable, "-m", "benchmarks.lock_per_request"]
+    return [*program, *stores, "--port", str(port)]
 
 
 def _driven(url: str) -> str:
