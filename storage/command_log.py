@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.engine import one_of
 from storage.rows import insert_rows, reader_of
 from storage.schema import accepted_commands, command_ids, command_log, dead_letters
+from storage.sets import one_of
 
 
 class Disposition(StrEnum):
@@ -89,6 +89,19 @@ _same_place = sa.and_(
 )
 
 
+_known_by_id = (
+    sa.select(
+        command_ids.c.principal,
+        command_ids.c.command_id,
+        command_log.c.fingerprint,
+        command_log.c.status,
+        command_log.c.body,
+    )
+    .join_from(command_ids, command_log, _same_place)
+    .where(one_of(command_ids.c.command_id, "command_ids"))
+)
+
+
 async def find_known(
     connection: AsyncConnection, keys: Iterable[CommandKey]
 ) -> dict[CommandKey, Known]:
@@ -96,20 +109,9 @@ async def find_known(
     wanted = set(keys)
     if not wanted:
         return {}
-    query = (
-        sa.select(
-            command_ids.c.principal,
-            command_ids.c.command_id,
-            command_log.c.fingerprint,
-            command_log.c.status,
-            command_log.c.body,
-        )
-        .join_from(command_ids, command_log, _same_place)
-        .where(one_of(connection, command_ids.c.command_id, [key.command_id for key in wanted]))
-    )
-    found = {
-        CommandKey(row[0], row[1]): Known(*row[2:]) for row in await connection.execute(query)
-    }
+    ids = {"command_ids": [key.command_id for key in wanted]}
+    rows = await connection.execute(_known_by_id, ids)
+    found = {CommandKey(row[0], row[1]): Known(*row[2:]) for row in rows}
     return {key: known for key, known in found.items() if key in wanted}
 
 

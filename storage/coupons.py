@@ -8,14 +8,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.entities import Coupon, UserCoupon
 from domain.ids import CouponCode, CouponId, UserId
 from domain.state import HeldCoupon, Rows
-from storage.engine import one_of
 from storage.rows import insert_rows, reader_of, update_rows
 from storage.schema import coupons, user_coupons
+from storage.sets import one_of
 
 _coupon_row = reader_of(Coupon)
 _copy_row = reader_of(UserCoupon)
 _coupon_columns = [coupons.c[name] for name in Coupon.__dataclass_fields__]
 _copy_columns = [user_coupons.c[name] for name in UserCoupon.__dataclass_fields__]
+_coupons_by_code = sa.select(*_coupon_columns).where(one_of(coupons.c.coupon_code, "codes"))
+_copies_of_users = (
+    sa.select(*_copy_columns)
+    .where(one_of(user_coupons.c.user_id, "user_ids"))
+    .order_by(user_coupons.c.issued_at_ms, user_coupons.c.coupon_id)
+)
+_copies_held = sa.select(*_copy_columns).where(
+    one_of(user_coupons.c.coupon_id, "coupon_ids"), one_of(user_coupons.c.user_id, "user_ids")
+)
 _terms = ("total", "issued", "discount_amount", "valid_from_ms", "valid_until_ms")
 
 
@@ -26,8 +35,8 @@ async def load_coupons(
     listed = list(codes)
     if not listed:
         return Rows()
-    query = sa.select(*_coupon_columns).where(one_of(connection, coupons.c.coupon_code, listed))
-    found = [Coupon(*row) for row in await connection.execute(query)]
+    rows = await connection.execute(_coupons_by_code, {"codes": listed})
+    found = [Coupon(*row) for row in rows]
     return Rows({coupon.coupon_code: coupon for coupon in found})
 
 
@@ -38,11 +47,8 @@ async def load_user_coupons(
     users, ids = list(user_ids), list(coupon_ids)
     if not users or not ids:
         return Rows()
-    query = sa.select(*_copy_columns).where(
-        one_of(connection, user_coupons.c.coupon_id, ids),
-        one_of(connection, user_coupons.c.user_id, users),
-    )
-    found = [UserCoupon(*row) for row in await connection.execute(query)]
+    rows = await connection.execute(_copies_held, {"user_ids": users, "coupon_ids": ids})
+    found = [UserCoupon(*row) for row in rows]
     return Rows({(copy.user_id, copy.coupon_id): copy for copy in found})
 
 
@@ -77,13 +83,8 @@ async def list_user_coupons(
     connection: AsyncConnection, user_ids: Sequence[UserId]
 ) -> dict[UserId, list[UserCoupon]]:
     """List the copies of each of these users in the order of their issue."""
-    query = (
-        sa.select(*_copy_columns)
-        .where(one_of(connection, user_coupons.c.user_id, user_ids))
-        .order_by(user_coupons.c.issued_at_ms, user_coupons.c.coupon_id)
-    )
     listed: dict[UserId, list[UserCoupon]] = {user_id: [] for user_id in user_ids}
-    for row in await connection.execute(query):
+    for row in await connection.execute(_copies_of_users, {"user_ids": user_ids}):
         copy = UserCoupon(*row)
         listed[copy.user_id].append(copy)
     return listed

@@ -1,12 +1,11 @@
 """One database from one URL: PostgreSQL by asyncpg, or an SQLite file by aiosqlite."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 # A statement that takes longer than this is stuck; the batch is better run again.
@@ -105,26 +104,3 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         # A reader that turns writer can fail at once with SQLITE_BUSY; so writers say it first.
         writes = connection.get_execution_options().get(_WRITES)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def one_of(
-    connection: AsyncConnection, column: sa.ColumnElement[Any], values: Sequence[Any]
-) -> sa.ColumnElement[bool]:
-    """Say `column IN values` with one bound parameter, so that the statement text never varies.
-
-    A text for each number of values would fill the driver's cache of prepared statements.
-    """
-    if connection.dialect.name == "sqlite":
-        listed = sa.func.json_each(sa.cast(sa.literal(list(values), sa.JSON), sa.Text))
-        return column.in_(sa.select(listed.table_valued("value").c.value))
-    return column == sa.any_(sa.literal(list(values), array_of(column.type)))
-
-
-def array_of(kind: sa.types.TypeEngine[Any]) -> ARRAY[Any]:
-    """Make the type of a PostgreSQL array parameter.
-
-    Text has no bound there: a cast to one would cut longer text without a word, where the
-    column itself refuses it.
-    """
-    bound = isinstance(kind, sa.String) and kind.length is not None
-    return ARRAY(sa.Text() if bound else kind)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.engine import one_of
 from storage.rows import insert_rows, update_rows
 from storage.schema import log_epochs, partition_marks
+from storage.sets import one_of
 
 
 @dataclass(slots=True)
@@ -25,6 +25,17 @@ class Mark:
 _columns = [partition_marks.c[name] for name in Mark.__dataclass_fields__]
 
 
+_marks_to_move = (
+    sa.select(*_columns)
+    .where(
+        partition_marks.c.topic == sa.bindparam("of_topic"),
+        one_of(partition_marks.c.partition, "partitions"),
+    )
+    .order_by(partition_marks.c.partition)
+    .with_for_update()
+)
+
+
 async def lock_marks(
     connection: AsyncConnection, topic: str, partitions: Iterable[int]
 ) -> dict[int, Mark]:
@@ -33,16 +44,8 @@ async def lock_marks(
     Two workers that both believe they own a partition meet here: the second one waits, and
     then finds the mark moved.
     """
-    query = (
-        sa.select(*_columns)
-        .where(
-            partition_marks.c.topic == topic,
-            one_of(connection, partition_marks.c.partition, sorted(set(partitions))),
-        )
-        .order_by(partition_marks.c.partition)
-        .with_for_update()
-    )
-    return {row.partition: Mark(*row) for row in await connection.execute(query)}
+    named = {"of_topic": topic, "partitions": sorted(set(partitions))}
+    return {row.partition: Mark(*row) for row in await connection.execute(_marks_to_move, named)}
 
 
 async def save_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> None:

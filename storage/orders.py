@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.entities import Order, OrderLine, OrderStatus
 from domain.ids import OrderId, ProductId, UserId
 from domain.state import Rows
-from storage.engine import one_of
 from storage.rows import insert_rows, update_rows
 from storage.schema import order_lines, orders
+from storage.sets import one_of
 
 _columns = (
     "order_id",
@@ -28,6 +28,13 @@ _columns = (
 _order_columns = [orders.c[name] for name in _columns]
 _line_columns = [order_lines.c[n] for n in ("order_id", "product_id", "unit_price", "quantity")]
 
+_orders_by_id = sa.select(*_order_columns).where(one_of(orders.c.order_id, "order_ids"))
+_lines_of_orders = (
+    sa.select(*_line_columns)
+    .where(one_of(order_lines.c.order_id, "order_ids"))
+    .order_by(order_lines.c.order_id, order_lines.c.position)
+)
+
 
 async def load_orders(
     connection: AsyncConnection, order_ids: Iterable[OrderId]
@@ -36,8 +43,7 @@ async def load_orders(
     ids = list(order_ids)
     if not ids:
         return Rows()
-    query = sa.select(*_order_columns).where(one_of(connection, orders.c.order_id, ids))
-    heads = (await connection.execute(query)).all()
+    heads = (await connection.execute(_orders_by_id, {"order_ids": ids})).all()
     if not heads:
         return Rows()
     lines = await _load_lines(connection, [head.order_id for head in heads])
@@ -47,13 +53,9 @@ async def load_orders(
 async def _load_lines(
     connection: AsyncConnection, order_ids: list[str]
 ) -> dict[str, list[OrderLine]]:
-    query = (
-        sa.select(*_line_columns)
-        .where(one_of(connection, order_lines.c.order_id, order_ids))
-        .order_by(order_lines.c.order_id, order_lines.c.position)
-    )
     lines: dict[str, list[OrderLine]] = {order_id: [] for order_id in order_ids}
-    for order_id, product_id, unit_price, quantity in await connection.execute(query):
+    found = await connection.execute(_lines_of_orders, {"order_ids": order_ids})
+    for order_id, product_id, unit_price, quantity in found:
         lines[order_id].append(OrderLine(ProductId(product_id), unit_price, quantity))
     return lines
 

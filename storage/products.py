@@ -8,11 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.entities import Product
 from domain.ids import ProductId
 from domain.state import Rows
-from storage.engine import one_of
 from storage.rows import insert_rows, reader_of, update_rows
 from storage.schema import products
+from storage.sets import one_of
 
 _product_row = reader_of(Product)
+
+_products_by_id = sa.select(products).where(one_of(products.c.product_id, "product_ids"))
+_products_to_write = _products_by_id.order_by(products.c.product_id).with_for_update(
+    key_share=True
+)
 
 
 async def load_products(
@@ -25,10 +30,8 @@ async def load_products(
     ids = sorted(set(product_ids))
     if not ids:
         return Rows()
-    query = sa.select(products).where(one_of(connection, products.c.product_id, ids))
-    if to_write:
-        query = query.order_by(products.c.product_id).with_for_update(key_share=True)
-    found = await connection.execute(query)
+    query = _products_to_write if to_write else _products_by_id
+    found = await connection.execute(query, {"product_ids": ids})
     return Rows({ProductId(row[0]): Product(*row) for row in found})
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.engine import array_of
+from storage.sets import array_of
 
 Row = dict[str, Any]
 

@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.entities import BalanceEntry, Wallet
 from domain.ids import UserId
 from domain.state import Rows
-from storage.engine import one_of
 from storage.rows import insert_rows, reader_of, update_rows
 from storage.schema import balance_entries, wallets
+from storage.sets import one_of
 
 _entry_row = reader_of(BalanceEntry)
+_wallets_by_user = sa.select(wallets).where(one_of(wallets.c.user_id, "user_ids"))
 
 
 async def load_wallets(
@@ -22,8 +23,7 @@ async def load_wallets(
     ids = list(user_ids)
     if not ids:
         return Rows()
-    query = sa.select(wallets).where(one_of(connection, wallets.c.user_id, ids))
-    found = await connection.execute(query)
+    found = await connection.execute(_wallets_by_user, {"user_ids": ids})
     return Rows({UserId(row[0]): Wallet(UserId(row[0]), row[1]) for row in found})
 
 

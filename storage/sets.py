@@ -1,0 +1,70 @@
+"""`column IN values` with one bound parameter, so that the text of a statement never varies.
+
+A text for each number of values would fill the driver's cache of prepared statements; and a
+statement that is made once, when the module is loaded, costs least to run.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+def array_of(kind: sa.types.TypeEngine[Any]) -> ARRAY[Any]:
+    """Make the type of a PostgreSQL array parameter.
+
+    Text has no bound there: a cast to one would cut longer text without a word, where the
+    column itself refuses it.
+    """
+    bound = isinstance(kind, sa.String) and kind.length is not None
+    return ARRAY(sa.Text() if bound else kind)
+
+
+class _Listed(sa.types.TypeDecorator[Sequence[Any]]):
+    """A list in one parameter: an array on PostgreSQL, JSON text on SQLite."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, item: sa.types.TypeEngine[Any]) -> None:
+        super().__init__()
+        self.item = item
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(array_of(self.item))
+        return dialect.type_descriptor(sa.Text())
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: sa.Dialect) -> Any:
+        listed = list(value or ())
+        return listed if dialect.name == "postgresql" else json.dumps(listed)
+
+
+class _OneOf(FunctionElement[bool]):
+    """The comparison itself; each dialect says it in its own way."""
+
+    name = "one_of"
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+def one_of(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
+    """Say that a column is one of the values in the parameter of this name, a list."""
+    return _OneOf(column, sa.bindparam(name, type_=_Listed(column.type)))
+
+
+@compiles(_OneOf, "postgresql")
+def _one_of_array(element: _OneOf, compiler: Any, **options: Any) -> str:
+    column, listed = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY ({listed})"
+
+
+@compiles(_OneOf, "sqlite")
+def _one_of_json(element: _OneOf, compiler: Any, **options: Any) -> str:
+    column, listed = (compiler.process(clause, **options) for clause in element.clauses)
+    # Both parts are the compiler's own text: a column's name and a parameter's mark.
+    return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608
