@@ -80,6 +80,7 @@ BAD_ENVELOPES: list[tuple[Any, PoisonReason]] = [
     (without("type"), PoisonReason.UNDECODABLE),
     (without("payload"), PoisonReason.UNDECODABLE),
     ({**CHARGE, "more": 1}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "\0": 1}, PoisonReason.UNDECODABLE),
     ({**CHARGE, "commandId": "7"}, PoisonReason.UNDECODABLE),
     ({**CHARGE, "commandId": None}, PoisonReason.UNDECODABLE),
     ({**CHARGE, "type": 7}, PoisonReason.UNDECODABLE),
