@@ -46,6 +46,8 @@ MOCKS_MAX = 5
 SENTENCES_MIN = 0.85
 
 _MOCKS = {"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "patch", "create_autospec"}
+# Ruff does not count these either: they are for tools, and cannot be wrapped.
+_PRAGMA = re.compile(r"\s*# (noqa|type: ignore).*$")
 # In pieces, so that this file does not name them itself.
 FORBIDDEN = re.compile(
     "|".join(
@@ -151,7 +153,7 @@ def oversized(root: Path, *folders: str) -> list[str]:
         found += [
             f"{file.relative_to(root)}:{number}: {len(line)} characters"
             for number, line in enumerate(lines, 1)
-            if len(line) > LINE_CHARACTERS_MAX
+            if len(_PRAGMA.sub("", line)) > LINE_CHARACTERS_MAX
         ]
     return found
 
