@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
 from domain.ranking import TopEntry, Window, live_window
@@ -55,7 +55,7 @@ class Reply:
 class Customer:
     """A client of one edge."""
 
-    def __init__(self, client: TestClient[Any, Any]) -> None:
+    def __init__(self, client: TestClient[Any, Any] | ClientSession) -> None:
         self.http = client
 
     async def get(self, path: str) -> Reply:

@@ -129,22 +129,25 @@ class Installation:
 
     @asynccontextmanager
     async def process(self, *words: str, port_name: str) -> AsyncIterator["Process"]:
-        """A process `fairline WORDS`, with a port and data folder of its own."""
-        port = free_port()
-        folder = self.settings.data_dir / f"process-{port}"
-        folder.mkdir(parents=True)
-        given = self.settings.model_copy(update={port_name: port, "data_dir": folder})
-        log = folder / "log"
-        command = (sys.executable, "-m", "app.cli", *words)
-        process = Process(
-            Child(Launch(command, log=log, environment=_environment(given))), port, log
-        )
+        """A process `fairline WORDS` while the block runs."""
+        process = self.start(*words, port_name=port_name)
         try:
             yield process
             process.child.ask()
             await process.left()
         finally:
             process.child.stop(5)
+
+    def start(self, *words: str, port_name: str) -> "Process":
+        """Start a process `fairline WORDS`, with ports and a data folder of its own."""
+        ports = {name: free_port() for name in ("http_port", "worker_port", "ranking_port")}
+        port = ports[port_name]
+        folder = self.settings.data_dir / f"process-{port}"
+        folder.mkdir(parents=True)
+        given = self.settings.model_copy(update={**ports, "data_dir": folder})
+        command = (sys.executable, "-m", "app.cli", *words)
+        log = folder / "log"
+        return Process(Child(Launch(command, log=log, environment=_environment(given))), port, log)
 
 
 @dataclass(frozen=True)
