@@ -145,7 +145,7 @@ class IssuedCoupon(Shape):
     coupon_code: str
     number: int
     discount_amount: int
-    issued_at: datetime
+    issued_at: Moment
 
 
 class OrderLine(Shape):
@@ -168,9 +168,9 @@ class Order(Shape):
     payable_amount: int
     status: str
     coupon_id: str | None
-    created_at: datetime
-    expires_at: datetime
-    paid_at: datetime | None
+    created_at: Moment
+    expires_at: Moment
+    paid_at: Moment | None
 
 
 class Payment(Shape):
@@ -181,7 +181,7 @@ class Payment(Shape):
     status: str
     paid_amount: int
     balance: int | None
-    paid_at: datetime
+    paid_at: Moment
 
 
 class Product(Shape):
@@ -201,8 +201,8 @@ class Coupon(Shape):
     total: int
     issued: int
     discount_amount: int
-    valid_from: datetime | None
-    valid_until: datetime | None
+    valid_from: Moment | None
+    valid_until: Moment | None
 
 
 class OrderPaid(Shape):
@@ -217,7 +217,7 @@ class OrderPaid(Shape):
     discount_amount: int
     paid_amount: int
     coupon_id: str | None
-    paid_at: datetime
+    paid_at: Moment
     source: Source
 
 
@@ -229,7 +229,7 @@ class SaleRecorded(Shape):
     order_id: str
     product_id: int
     quantity: int
-    sold_at: datetime
+    sold_at: Moment
     source: Source
 
 
@@ -264,7 +264,7 @@ class DeadLetter(Shape):
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]
-    recorded_at: datetime
+    recorded_at: Moment
 
 
 class Problem(Shape, omit_defaults=True):

@@ -60,7 +60,7 @@ FORBIDDEN = re.compile(
             r"trusted-" r"host",
             r"pythonhosted" r"\.org",
             r"pypi\." r"org/simple",
-            r"(?i:cla" r"ude|anthro" r"pic|openai|chat" r"gpt|copilot)",
+            r"(?i:cla" r"ude|anthro" r"pic|open" r"ai|chat" r"gpt|copi" r"lot)",
         )
     )
 )

@@ -104,3 +104,38 @@ def paying(**payload: Any) -> dict[str, Any]:
 
 def typed(name: str, **payload: Any) -> dict[str, Any]:
     return {**CHARGE, "type": name, "payload": payload}
+
+
+BAD_NUMBERS: list[Any] = [0, -1, 2**63, 10**400, 1.0, "1", True, None, []]
+#   what was said                                                    reason
+BAD_ENVELOPES: list[tuple[Any, PoisonReason]] = [
+    (without("commandId"), PoisonReason.UNDECODABLE),
+    (without("type"), PoisonReason.UNDECODABLE),
+    (without("payload"), PoisonReason.UNDECODABLE),
+    ({**CHARGE, "more": 1}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "\0": 1}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "commandId": "7"}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "commandId": None}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "type": 7}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "type": "x" * 65}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "type": "\ud800"}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "principal": ""}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "principal": "a b"}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "principal": "a\n"}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "principal": "p" * 256}, PoisonReason.UNDECODABLE),
+    ({**CHARGE, "type": "chargeBalance"}, PoisonReason.UNKNOWN_TYPE),
+    ({**CHARGE, "type": "\0"}, PoisonReason.UNKNOWN_TYPE),
+    ({**CHARGE, "type": ""}, PoisonReason.UNKNOWN_TYPE),
+    ({**CHARGE, "type": "Envelope"}, PoisonReason.UNKNOWN_TYPE),
+    ({**CHARGE, "type": "IssueCoupon"}, PoisonReason.UNKNOWN_TYPE),
+    ({**CHARGE, "payload": None}, PoisonReason.INVALID_PAYLOAD),
+    ({**CHARGE, "payload": []}, PoisonReason.INVALID_PAYLOAD),
+    ({**CHARGE, "payload": {}}, PoisonReason.INVALID_PAYLOAD),
+    (paying(more=1), PoisonReason.INVALID_PAYLOAD),
+    *((paying(amount=bad), PoisonReason.INVALID_PAYLOAD) for bad in BAD_NUMBERS),
+    *((paying(userId=bad), PoisonReason.INVALID_PAYLOAD) for bad in BAD_NUMBERS),
+    (typed("PayOrder", userId=7, orderId=""), PoisonReason.INVALID_PAYLOAD),
+    (typed("PayOrder", userId=7, orderId="o\n"), PoisonReason.INVALID_PAYLOAD),
+    (typed("PayOrder", userId=7, orderId="o" * 65), PoisonReason.INVALID_PAYLOAD),
+    (typed("CreateOrder", userId=7, items=[]), PoisonReason.INVALID_PAYLOAD),
+]

@@ -1,0 +1,125 @@
+"""Writes the JSON Schemas of the public topics: `python -m streams.schemas docs/schemas`.
+
+They are generated from the shapes that encode and decode, so they cannot say anything else.
+"""
+
+import inspect
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams import wire
+from streams.kinds import KINDS, Kind
+from streams.topics import topics_of
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TOPIC_TO_KEY_FIELD = {
+    "user_commands": "userId",
+    "coupon_commands": "couponCode",
+    "catalog_commands": "productId",
+}
+_BODIES = (
+    wire.ChargedBalance,
+    wire.IssuedCoupon,
+    wire.Order,
+    wire.Payment,
+    wire.Product,
+    wire.Coupon,
+    wire.Problem,
+)
+_REF = "#/$defs/{name}"
+
+
+def schemas() -> dict[str, Schema]:
+    """Return every schema by the name of its file."""
+    return {
+        "commands.json": _commands(),
+        "command-results.json": _results(),
+        "order-events.json": _event(wire.OrderPaid),
+        "product-sales.json": _event(wire.SaleRecorded),
+        "dead-letters.json": _published(wire.DeadLetter),
+    }
+
+
+def write_schemas(folder: Path) -> None:
+    """Write every schema into a folder, the same bytes each time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, schema in schemas().items():
+        (folder / name).write_text(json.dumps(schema, indent=2) + "\n")
+
+
+def _commands() -> Schema:
+    shapes = [kind.shape for kind in KINDS.values()]
+    components = _components([*shapes, wire.Envelope])
+    envelope = components.pop("Envelope")
+    return {
+        "$schema": DIALECT,
+        "title": "Command",
+        "description": "A record's value on one of the command topics; each type has its own "
+        "topic and key. The key is that field of the payload, as UTF-8 text. "
+        + envelope["description"],
+        "oneOf": [_enveloped(kind, envelope) for kind in KINDS.values()],
+        "$defs": components,
+    }
+
+
+def _enveloped(kind: Kind, envelope: Schema) -> Schema:
+    """Narrow the envelope down to one type of command."""
+    topic = getattr(topics_of("", 1), kind.topic).name
+    said = {"type": {"const": kind.name}, "payload": {"$ref": _REF.format(name=kind.name)}}
+    return {
+        **envelope,
+        "title": kind.name,
+        "description": f"On topic `{topic}`, with `{TOPIC_TO_KEY_FIELD[kind.topic]}` as key.",
+        "properties": {**envelope["properties"], **said},
+    }
+
+
+def _results() -> Schema:
+    schema = _published(wire.CommandResult)
+    bodies = _open(_components(_BODIES))
+    schema["properties"]["body"] = {"anyOf": [{"$ref": _REF.format(name=n)} for n in _names()]}
+    schema["$defs"] = bodies
+    return schema
+
+
+def _names() -> list[str]:
+    return [shape.__name__ for shape in _BODIES]
+
+
+def _event(shape: type[wire.Shape]) -> Schema:
+    schema = _published(shape)
+    schema["properties"]["type"] = {"const": shape.__name__}
+    return schema
+
+
+def _published(shape: type[wire.Shape]) -> Schema:
+    components = _open(_components([shape]))
+    schema = {"$schema": DIALECT, **components.pop(shape.__name__)}
+    return {**schema, "$defs": components} if components else schema
+
+
+def _open(components: dict[str, Schema]) -> dict[str, Schema]:
+    """Let a reader pass over fields that a later version may add to what is published."""
+    closed = "additionalProperties"
+    return {
+        name: {key: value for key, value in schema.items() if key != closed}
+        for name, schema in components.items()
+    }
+
+
+def _components(shapes: Any) -> dict[str, Schema]:
+    _, components = msgspec.json.schema_components(shapes, ref_template=_REF)
+    for schema in components.values():
+        # Later lines of a docstring come with the indentation of the source.
+        schema["description"] = " ".join(inspect.cleandoc(schema["description"]).split())
+    return components
+
+
+if __name__ == "__main__":
+    write_schemas(Path(sys.argv[1]))
