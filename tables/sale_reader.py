@@ -34,8 +34,6 @@ def read_sale(record: Record, topics: Topics, now_ms: int) -> Sale | NoSale:
         return NoSale(PoisonReason.UNDECODABLE, "The record has no value.")
     try:
         event = _decode(record.value)
-        if event.sold_at.tzinfo is None:
-            return NoSale(PoisonReason.INVALID_PAYLOAD, "soldAt has no offset.")
         sold_at_ms = epoch_ms(event.sold_at)
     except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         return NoSale(PoisonReason.UNDECODABLE, str(error)[:500])

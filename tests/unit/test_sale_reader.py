@@ -67,7 +67,7 @@ def test_a_sale_a_little_ahead_of_this_clock_is_a_sale() -> None:
         ("UNKNOWN_SOURCE", {"source": {**SOURCE, "partition": 8}}),
         ("UNKNOWN_SOURCE", {"source": {**SOURCE, "partition": -1}}),
         ("KEY_MISMATCH", {"productId": 13}),
-        ("INVALID_PAYLOAD", {"soldAt": "2026-03-10T12:34:56.789"}),
+        ("UNDECODABLE", {"soldAt": "2026-03-10T12:34:56.789"}),
         ("UNDECODABLE", {"soldAt": "yesterday"}),
         ("UNDECODABLE", {"quantity": "3"}),
         ("INVALID_PAYLOAD", {"quantity": 2**70}),
