@@ -22,7 +22,8 @@ from app.services.child import Child, Launch
 from app.services.kafka import Kafka
 from app.services.ports import free_port
 from tests import services
-from tests.markdown import ROOT, blocks_of
+from tests.house import ROOT
+from tests.markdown import blocks_of
 
 DOCUMENT = ROOT / "docs" / "kafka.md"
 FAIRLINE = [sys.executable, "-P", "-m", "app.cli"]

@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
 from app.cli import main
 from app.cli_settings import variable_of
@@ -18,7 +20,8 @@ from streams import wire
 from streams.codec import PoisonReason
 from streams.kinds import KINDS
 from streams.topics import topics_of
-from tests.markdown import ROOT, anchors_of, blocks_of, documents, links_in, prose_of
+from tests.house import ROOT
+from tests.markdown import anchors_of, blocks_of, documents, links_in, prose_of
 from web.routes import ROUTES
 
 ARCHITECTURE = ROOT / "docs" / "ARCHITECTURE.md"
@@ -187,6 +190,21 @@ def fields_of(shape: type[wire.Shape]) -> set[str]:
 
 def test_kafka_lists_every_reason_of_a_dead_letter() -> None:
     assert set(first_column("## Dead letters")) == set(PoisonReason)
+
+
+@pytest.mark.parametrize(
+    ("heading", "schema"),
+    [
+        ("Charging with kcat", "command-results"),
+        ("Issuing with confluent-kafka", "command-results"),
+        ("Events", "order-events"),
+        ("Dead letters", "dead-letters"),
+    ],
+)
+def test_kafka_shows_what_the_schemas_say(heading: str, schema: str) -> None:
+    [shown] = [b for b in blocks_of(KAFKA) if (b.heading, b.language) == (heading, "json")]
+    described = json.loads((ROOT / "docs" / "schemas" / f"{schema}.json").read_text())
+    Draft202012Validator(described).validate(json.loads(shown.text))
 
 
 def test_each_row_has_a_sequence_diagram() -> None:
