@@ -8,11 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from streams.topics import Topic
 
 _LEADER_SECONDS_MAX = 10
+_COORDINATOR_SECONDS_MAX = 10
+_COORDINATOR_WAKES_UP = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +88,17 @@ async def describe_cluster(kafka_url: str, topics: Iterable[Topic]) -> Cluster:
 async def committed_offsets(kafka_url: str, group: str) -> dict[tuple[str, int], int]:
     """Ask where a consumer group goes on, by topic and partition; empty for a new group."""
     async with _admin(kafka_url) as client:
-        found = await client.list_consumer_group_offsets(group)
+        found = await _list_offsets(client, group)
     return {(tp.topic, tp.partition): committed.offset for tp, committed in found.items()}
+
+
+async def _list_offsets(client: Any, group: str) -> Any:
+    """Ask again while nobody coordinates groups: a new cluster makes its offsets topic first."""
+    deadline = time.monotonic() + _COORDINATOR_SECONDS_MAX
+    while True:
+        try:
+            return await client.list_consumer_group_offsets(group)
+        except _COORDINATOR_WAKES_UP:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.1)
