@@ -1,12 +1,10 @@
-"""The real batch on a real SQLite file: records in, rows out, against the same model."""
+"""The real batch on real databases: records in, rows out, against the same model."""
 
 import asyncio
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +17,7 @@ from storage import schema
 from storage.command_log import Disposition, LogRow
 from storage.engine import Database, create_database
 from storage.marks import Mark, insert_marks
-from storage.migrate import upgrade_async
+from storage.migrate import upgrade
 from storage.orders import load_orders
 from streams.applying import PersistentApplier
 from streams.batch import BatchApplier
@@ -34,27 +32,21 @@ from tests.stateful.machine import BALANCE_MAX, EXPIRY_MS, CommandMachine, count
 RULEBOOK = Rulebook(TOPICS, 1, BALANCE_MAX, EXPIRY_MS)
 
 
-def url_of(file: Path) -> str:
-    return f"sqlite+aiosqlite:///{file}"
-
-
 class BatchMachine(CommandMachine):
     """Two workers on one database; both believe that they own every partition."""
 
     seen: ClassVar[Counter[str]] = Counter()
-    template: ClassVar[Path]
+    url: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(dir=self.template.parent))
-        self.file = self.folder / "shop.db"
-        shutil.copy(self.template, self.file)
         self.runner = asyncio.Runner()
         self.databases: list[Database] = []
         self.start_workers()
+        self.runner.run(start_anew(self.databases[0]))
 
     def start_workers(self) -> None:
-        self.databases = [create_database(url_of(self.file)) for _ in range(2)]
+        self.databases = [create_database(self.url, connections_max=2) for _ in range(2)]
         self.workers = [
             PersistentApplier(
                 BatchApplier(database, CommandReader(TOPICS), RULEBOOK),
@@ -94,11 +86,13 @@ class BatchMachine(CommandMachine):
     def facts(self) -> dict[str, Any]:
         return facts_of(self.runner.run(read_entities(self.databases[1])))
 
-    def teardown(self) -> None:
-        super().teardown()
+    def close(self) -> None:
         self.stop_workers()
         self.runner.close()
-        shutil.rmtree(self.folder)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.close()
 
 
 async def read_entities(database: Database) -> Entities:
@@ -119,22 +113,24 @@ async def read_entities(database: Database) -> Entities:
         )
 
 
-async def make_template(file: Path) -> None:
-    await upgrade_async(url_of(file))
-    database = create_database(url_of(file))
+async def start_anew(database: Database) -> None:
+    """Empty every table; the marks of a log that nobody has read."""
+    marks = [Mark(t.name, p, 1, 0, 0) for t in TOPICS.commands for p in range(t.partitions)]
     async with database.begin() as connection:
-        marks = [Mark(t.name, p, 1, 0, 0) for t in TOPICS.commands for p in range(t.partitions)]
+        for table in reversed(schema.metadata.sorted_tables):
+            await connection.execute(table.delete())
         await insert_marks(connection, marks)
-    await database.dispose()
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[BatchMachine]]:
-    file = tmp_path_factory.mktemp("machine") / "template.db"
-    asyncio.run(make_template(file))
-    BatchMachine.template = file
-    yield BatchMachine
-    assert not [path for path in file.parent.iterdir() if path.is_dir()]
+@pytest.fixture(params=["sqlite", "postgres"])
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> type[BatchMachine]:
+    if request.param == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path / 'shop.db'}"
+    else:
+        plain: str = request.getfixturevalue("database_url")
+        url = plain.replace("postgresql://", "postgresql+asyncpg://")
+    upgrade(url)
+    return type("Machine", (BatchMachine,), {"url": url, "seen": Counter()})
 
 
 def test_every_stored_reply_is_the_models(machine: type[BatchMachine]) -> None:
@@ -149,3 +145,23 @@ def test_every_stored_reply_is_the_models(machine: type[BatchMachine]) -> None:
         ),
     )
     assert {disposition.value for disposition in Disposition} <= machine.seen.keys()
+
+
+def test_an_id_that_another_principal_used_for_the_same_user_costs_itself_only(
+    machine: type[BatchMachine],
+) -> None:
+    """Ids are a principal's own, but what a command makes takes its id from it."""
+    shop = machine()
+    charge = {"commandId": str(UUID(int=1)), "type": "ChargeBalance"}
+    for number, principal in enumerate(("svc:a", "svc:b", "svc:c")):
+        payload = {"userId": 1, "amount": 10**number}
+        shop.log.append({**charge, "payload": payload, "principal": principal})
+    shop.log.append({**charge, "payload": {"userId": 1, "amount": 5}})
+    shop.log.append({**charge, "commandId": str(UUID(int=2)), "payload": payload})
+    rows = shop.apply(shop.waiting("user-commands"))
+    stored = shop.facts()
+    for_one = {row.disposition for row in rows[1:4]}
+    shop.close()
+    assert [rows[0].disposition, for_one, rows[4].disposition] == ["APPLIED", {"DEAD"}, "APPLIED"]
+    assert all("DATA_REFUSED" in row.body for row in rows[1:4])
+    assert stored["balances"] == {1: 1 + 100}
