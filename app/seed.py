@@ -1,21 +1,12 @@
 """The demo data: what a newcomer needs to try all eight use cases."""
 
-import asyncio
-import time
 import uuid
 
-from aiokafka import AIOKafkaProducer
-
-from app.node import topics_in
+from app.carry_out import Command, carry_out
 from app.services.errors import StartError
 from app.settings import Settings
-from storage.command_log import find_command
-from storage.engine import Database, create_database
 from streams import wire
-from streams.codec import encode_command, key_of, partition_of
-from streams.kinds import KINDS
-
-WAIT_SECONDS = 60
+from streams.codec import key_of
 
 # The same data has the same ids, so that defining it again is a repeat and changes nothing.
 _NAMESPACE = uuid.UUID("8a1f5d1c-6f1e-4a52-9c1d-fa1711e0c0de")
@@ -45,7 +36,7 @@ _PRODUCTS = (
 _COUPONS = (("WELCOME", 10_000, 1_000), ("RUSH100", 100, 5_000))
 
 
-def demo_commands() -> list[tuple[uuid.UUID, wire.Shape]]:
+def demo_commands() -> list[Command]:
     """Return the commands that define the demo data, with their ids."""
     payloads: list[wire.Shape] = [
         wire.DefineProduct(product_id=number, name=name, price=price, stock=1_000)
@@ -56,7 +47,9 @@ def demo_commands() -> list[tuple[uuid.UUID, wire.Shape]]:
         for code, total, amount in _COUPONS
     ]
     return [
-        (uuid.uuid5(_NAMESPACE, f"{type(payload).__name__}/{key_of(payload).decode()}"), payload)
+        Command(
+            uuid.uuid5(_NAMESPACE, f"{type(payload).__name__}/{key_of(payload).decode()}"), payload
+        )
         for payload in payloads
     ]
 
@@ -66,45 +59,7 @@ async def seed(settings: Settings) -> None:
 
     Raises StartError where none does.
     """
-    commands = demo_commands()
-    await _append(settings, commands)
-    database = create_database(settings.sqlalchemy_url)
-    try:
-        await _wait_until_applied(database, [str(command_id) for command_id, _ in commands])
-    finally:
-        await database.dispose()
-
-
-async def _append(settings: Settings, commands: list[tuple[uuid.UUID, wire.Shape]]) -> None:
-    topics = topics_in(settings)
-    async with AIOKafkaProducer(
-        bootstrap_servers=settings.kafka_url, enable_idempotence=True, acks="all"
-    ) as producer:
-        for command_id, payload in commands:
-            topic = getattr(topics, KINDS[type(payload).__name__].topic)
-            key = key_of(payload)
-            await producer.send_and_wait(
-                topic.name,
-                encode_command(command_id, payload),
-                key=key,
-                partition=partition_of(key, topic.partitions),
-            )
-
-
-async def _wait_until_applied(database: Database, command_ids: list[str]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    waiting = command_ids
-    while waiting:
-        async with database.connect() as connection:
-            found = {c: await find_command(connection, c) for c in waiting}
-        waiting = [c for c, known in found.items() if known is None or known.status is None]
-        refused = [
-            known.body for known in found.values() if known and known.status not in (None, 200)
-        ]
-        if refused:
-            message = f"the demo data was refused: {refused[0]}"
+    for outcome in await carry_out(settings, demo_commands()):
+        if outcome.status != 200:
+            message = f"the demo data was refused: {outcome.body}"
             raise StartError(message)
-        if waiting and time.monotonic() > deadline:
-            message = f"no worker applied the demo data within {WAIT_SECONDS} s: is one running?"
-            raise StartError(message)
-        await asyncio.sleep(0.05)

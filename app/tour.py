@@ -1,6 +1,5 @@
 """The tour of all eight use cases: commands to paste into a second terminal, one by one."""
 
-import os
 import shlex
 import shutil
 import sys
@@ -19,6 +18,8 @@ def tour(url: str, data_dir: Path) -> str:
 def _fairline(data_dir: Path) -> str:
     """The words that run us on this data folder, in a shell that knows nothing of ours."""
     program = Path(sys.executable).with_name("fairline")
-    word = "fairline" if shutil.which("fairline") else os.path.relpath(program)
+    if program.is_relative_to(Path.cwd()):
+        program = program.relative_to(Path.cwd())
+    word = "fairline" if shutil.which("fairline") else shlex.quote(str(program))
     default = data_dir.absolute() == Path(".fairline").absolute()
     return word if default else f"FAIRLINE_DATA_DIR={shlex.quote(str(data_dir.absolute()))} {word}"
