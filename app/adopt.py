@@ -1,8 +1,8 @@
 """`fairline log adopt`: let the database follow another Kafka log, knowingly."""
 
-from app.node import topics_in
 from app.services.errors import StartError
 from app.settings import Settings
+from app.topics import topics_in
 from storage.engine import create_database
 from streams.log_identity import LogRefusedError, adopt_log, look_at_log
 from streams.log_reader import LogReader

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
-from app.node import topics_in
 from app.services.errors import StartError
 from app.settings import Settings
+from app.topics import topics_in
 from storage.command_log import CommandStatus, find_command
 from storage.engine import Database, create_database
 from streams import wire

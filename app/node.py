@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.services.errors import AwayError, StartError
 from app.settings import Settings
+from app.topics import topics_in
 from storage.engine import Database, create_database
 from streams.app import FaustSettings
 from streams.leave import leave
 from streams.log_identity import LogRefusedError
-from streams.topics import Topics, topics_of
 from streams.worker import CommandLimits, CommandWorker
 from tables.top_lists import TopListReader
 from tables.worker import RankingWorker
@@ -26,11 +26,6 @@ from web.backlog import Limits
 from web.edge import Checks
 
 log = logging.getLogger("fairline")
-
-
-def topics_in(settings: Settings) -> Topics:
-    """Return the topics of this installation."""
-    return topics_of(settings.topic_prefix, settings.partitions, settings.retention_days)
 
 
 async def run_command_worker(settings: Settings) -> None:

@@ -5,9 +5,9 @@ import asyncio
 from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.node import topics_in
 from app.services.errors import StartError
 from app.settings import Settings
+from app.topics import topics_in
 from app.urls import without_password
 from storage.migrate import upgrade
 from streams.admin import ensure_topics

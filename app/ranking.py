@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from app.node import topics_in
 from app.services.errors import StartError
 from app.settings import Settings
+from app.topics import topics_in
 from domain.ranking import daily_window
 from storage.engine import create_database
 from storage.sales import DailyPlace, list_daily_ranking

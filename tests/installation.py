@@ -5,7 +5,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,10 +14,11 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.addresses import answers_ok
-from app.node import faust_settings, topics_in
+from app.node import faust_settings
 from app.services.child import Child, Launch
 from app.services.ports import free_port
 from app.settings import Settings
+from app.topics import topics_in
 from storage.engine import Database, create_database
 from storage.migrate import upgrade_async
 from storage.schema import metadata
@@ -36,6 +37,7 @@ class Installation:
 
     settings: Settings
     topics: Topics
+    ports: dict[tuple[str, ...], dict[str, int]] = field(default_factory=dict)
 
     def with_settings(self, **changes: Any) -> "Installation":
         """The same installation with some settings changed."""
@@ -139,15 +141,20 @@ class Installation:
             process.child.stop(5)
 
     def start(self, *words: str, port_name: str) -> "Process":
-        """Start a process `fairline WORDS`, with ports and a data folder of its own."""
+        """Start a process `fairline WORDS`, with ports and a data folder of its own.
+
+        A named worker keeps its ports from one start to the next, as it does on its own machine.
+        """
         ports = {name: free_port() for name in ("http_port", "worker_port", "ranking_port")}
+        if self.settings.worker_name:
+            ports = self.ports.setdefault(words, ports)
         port = ports[port_name]
         folder = self.settings.data_dir / f"process-{port}"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         given = self.settings.model_copy(update={**ports, "data_dir": folder})
         command = (sys.executable, "-m", "app.cli", *words)
         log = folder / "log"
-        return Process(Child(Launch(command, log=log, environment=_environment(given))), port, log)
+        return Process(Child(Launch(command, log=log, environment=environment(given))), port, log)
 
 
 @dataclass(frozen=True)
@@ -183,7 +190,8 @@ class Process:
         return (await eventually(look, "the end of the process"))[0]
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
+    """Make the environment of a process with these settings."""
     known = {f"FAIRLINE_{name.upper()}": str(v) for name, v in settings if v != ""}
     return {**os.environ, **known, "PYTHONPATH": str(ROOT)}
 

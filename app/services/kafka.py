@@ -48,8 +48,8 @@ appender.out.layout.pattern = %d{ISO8601} %p %m (%c{1})%n
 rootLogger.level = WARN
 rootLogger.appenderRef.out.ref = out
 """
-# Metadata, version 1, no topic asked for: correlation id 1, no client id, an empty array.
-METADATA_REQUEST = bytes.fromhex("0000000e 0003 0001 00000001 ffff 00000000")
+# FindCoordinator, version 1, of the group "g": correlation id 1, no client id.
+FIND_COORDINATOR = bytes.fromhex("0000000e 000a 0001 00000001 ffff 0001 67 00")
 
 
 class Kafka:
@@ -80,10 +80,13 @@ class Kafka:
         return Child(Launch(command, log=self.log, folder=self.folder))
 
     def answers(self) -> bool:
-        """Whether it names itself as the cluster's broker."""
-        answer = exchange(self.port, METADATA_REQUEST)
-        # Size, correlation id, then the number of brokers: none before the node has joined.
-        return int.from_bytes(answer[8:12]) > 0
+        """Whether it serves consumer groups, the last thing that it learns to do.
+
+        On a new node the question also makes it create the topic that it keeps offsets in.
+        """
+        answer = exchange(self.port, FIND_COORDINATOR)
+        # Size, correlation id and throttle time; then the error code, 0 for none.
+        return answer[12:14] == b"\0\0"
 
     @property
     def _properties(self) -> Path:
