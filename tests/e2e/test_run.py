@@ -110,11 +110,16 @@ def charge(url: str, user_id: int, amount: int) -> bool:
         return False
 
 
-def take_the_tour(printed: str) -> list[str]:
+def take_the_tour(printed: str, folder: Path) -> list[str]:
     """Paste the printed tour into a shell; what it answers, a line for each use case."""
     tour = printed[printed.index("# 1. ") : printed.index("ready at")]
     done = subprocess.run(
-        ["bash", "-e", "-c", tour], capture_output=True, text=True, timeout=60, check=True
+        ["bash", "-e", "-c", tour],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     return done.stdout.splitlines()
 
@@ -143,7 +148,7 @@ def test_the_first_start_shows_the_tour_and_the_next_has_all_that_was_done(tmp_p
     with run(tmp_path) as first:
         assert re.search(r"^broker +Apache Kafka 4\.\S+ at 127\.0\.0\.1:\d+", first.printed())
         assert re.search(r"^database +SQLite, file /\S+", first.printed(), re.M)
-        assert_eight_use_cases(take_the_tour(first.printed()))
+        assert_eight_use_cases(take_the_tour(first.printed(), tmp_path))
         wait_for(lambda: sold(first.url()) == [(1, 2), (2, 1)], 20)
         assert_a_second_run_is_refused(tmp_path)
         children = first.children()
