@@ -63,6 +63,19 @@ async def save_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> None
     await update_rows(connection, partition_marks, rows)
 
 
+async def move_mark(
+    connection: AsyncConnection, partition: tuple[str, int], span: tuple[int, int], epoch: int
+) -> None:
+    """Move a mark from where it is expected to an offset; one that has moved on stays."""
+    where = (
+        partition_marks.c.topic == partition[0],
+        partition_marks.c.partition == partition[1],
+        partition_marks.c.next_offset == span[0],
+        partition_marks.c.epoch == epoch,
+    )
+    await connection.execute(sa.update(partition_marks).where(*where).values(next_offset=span[1]))
+
+
 async def load_marks(connection: AsyncConnection) -> dict[tuple[str, int], Mark]:
     """Load every mark, without a lock."""
     found = await connection.execute(sa.select(*_columns))

@@ -101,6 +101,10 @@ class LogReader:
                 if record.place == place_wanted:
                     found[record.place] = record
                 self._consumer.pause(tp)
+            # A marker is passed without a word.
+            for (topic, number), place in list(wanted.items()):
+                if await self._consumer.position(TopicPartition(topic, number)) > place.offset:
+                    del wanted[topic, number]
         return found
 
     async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:

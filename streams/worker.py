@@ -12,6 +12,7 @@ from streams.batch import BatchApplier
 from streams.catching_up import apply_missed, find_spans, read_missed
 from streams.codec import CommandReader
 from streams.decisions import Rulebook
+from streams.gaps import GapCloser
 from streams.health import WorkerHealth
 from streams.intake import Intake
 from streams.leave import leave
@@ -49,7 +50,7 @@ class CommandWorker:
         self._limits = limits
         self._log_reader = LogReader(faust_settings.kafka_url)
         self._publisher = Publisher(faust_settings.kafka_url, topics)
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
         self._app: Any = None
         self.health = WorkerHealth(
             details={"broker": faust_settings.kafka_url, "database": database.name}
@@ -71,7 +72,11 @@ class CommandWorker:
             self._faust_settings, self._topics, self._make_intake(applier), self.health
         )
         await self._app.start()
-        self._watch = asyncio.create_task(self._keep_watch())
+        gaps = GapCloser(self._database, self._log_reader, epoch)
+        self._watches = [
+            asyncio.create_task(self._keep_watch()),
+            asyncio.create_task(gaps.run(self._assigned)),
+        ]
 
     async def _catch_up(self, log: Log, applier: PersistentApplier) -> None:
         settings = self._faust_settings
@@ -114,10 +119,14 @@ class CommandWorker:
             self.health.consuming = bool(self.health.partitions) and not app.rebalancing
             await asyncio.sleep(_LOOK_SECONDS)
 
+    def _assigned(self) -> set[tuple[str, int]]:
+        return {(tp.topic, tp.partition) for tp in self._app.consumer.assignment()}
+
     async def stop(self) -> None:
         """Finish what is in hand, acknowledge it, and disconnect."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
         if self._app is not None:
             await self._app.stop()
         await self._publisher.stop()

@@ -20,6 +20,7 @@ from storage.marks import (
     insert_marks,
     load_marks,
     lock_marks,
+    move_mark,
     save_marks,
 )
 from storage.products import load_products
@@ -201,3 +202,18 @@ async def test_marks_are_forgotten_for_a_new_epoch(marked: Database) -> None:
     async with marked.begin() as connection:
         await delete_marks(connection)
         assert await load_marks(connection) == {}
+
+
+@pytest.mark.parametrize(
+    ("span", "epoch", "ends_at"),
+    [((5, 9), 1, 9), ((4, 9), 1, 5), ((6, 9), 1, 5), ((5, 9), 2, 5)],
+)
+async def test_a_mark_moves_only_from_where_it_is_expected(
+    marked: Database, span: tuple[int, int], epoch: int, ends_at: int
+) -> None:
+    async with marked.begin() as connection:
+        await move_mark(connection, ("other", 0), span, epoch)
+    async with marked.connect() as connection:
+        marks = await load_marks(connection)
+    assert marks["other", 0].next_offset == ends_at
+    assert {marks[TOPIC, number].next_offset for number in (0, 1)} == {0}
