@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--python-version 3.11 setup.cfg -
 
-.PHONY: help run test lint setup setup-test lock clean
+.PHONY: help run test bench lint setup setup-test lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -18,6 +18,9 @@ run: setup ## Run Fairline here with its own Kafka and database; Ctrl-C stops it
 
 test: lint ## Run every check and every test, real services included
 	@$(BIN)/python -m pytest
+
+bench: setup-test ## Measure Fairline against a lock per request, on real services
+	@$(BIN)/python -m benchmarks.first
 
 lint: setup-test ## Check style and types
 	@$(BIN)/ruff check
