@@ -137,6 +137,14 @@ def test_commands_of_ours_that_are_named_exist(document: Path) -> None:
 
 
 @each_document
+def test_make_targets_that_are_named_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    shown = [block.text for block in blocks_of(document) if block.language == "sh"]
+    named = re.findall(r"\bmake ([a-z-]+)", "\n".join([*code_in(document), *shown]))
+    assert set(named) - targets == set()
+
+
+@each_document
 def test_shell_commands_are_run_by_a_test_or_have_a_reason_not_to_be(document: Path) -> None:
     name = str(document.relative_to(ROOT))
     if name in DOCUMENT_TO_TEST:
