@@ -168,6 +168,8 @@ WORDS: list[tuple[Callable[[], str], bool]] = [
     (lambda: "/tm" + "p/data", True),
     (lambda: "--index-" + "url https://example.org", True),
     (lambda: "https://files.pythonhosted" + ".org/x", True),
+    (lambda: "trusted-" + "host = mirror", True),
+    (lambda: "neither index-" + "url nor another", False),
     (lambda: "docs/wo" + "rk/notes", False),
     (lambda: "https://example.org/", False),
 ]
