@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.rows import insert_rows, reader_of
+from storage.rows import Writes, reader_of
 from storage.schema import accepted_commands, command_ids, command_log, dead_letters
 from storage.sets import one_of
 
@@ -138,8 +138,8 @@ async def load_replayed(
     return rows
 
 
-async def save_log_rows(
-    connection: AsyncConnection,
+def save_log_rows(
+    writes: Writes,
     rows: Sequence[LogRow],
     firsts: Sequence[LogRow],
     letters: Sequence[DeadLetterRow],
@@ -156,9 +156,9 @@ async def save_log_rows(
         }
         for row in firsts
     ]
-    await insert_rows(connection, command_log, map(_log_row, rows))
-    await insert_rows(connection, command_ids, claims)
-    await insert_rows(connection, dead_letters, map(_dead_letter_row, letters))
+    writes.insert(command_log, map(_log_row, rows))
+    writes.insert(command_ids, claims)
+    writes.insert(dead_letters, map(_dead_letter_row, letters))
 
 
 class CommandStatus(NamedTuple):

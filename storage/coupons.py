@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.entities import Coupon, UserCoupon
 from domain.ids import CouponCode, CouponId, UserId
 from domain.state import HeldCoupon, Rows
-from storage.rows import insert_rows, reader_of, update_rows
+from storage.rows import Writes, reader_of
 from storage.schema import coupons, user_coupons
 from storage.sets import one_of
 
@@ -52,19 +52,17 @@ async def load_user_coupons(
     return Rows({(copy.user_id, copy.coupon_id): copy for copy in found})
 
 
-async def save_coupons(connection: AsyncConnection, rows: Rows[CouponCode, Coupon]) -> None:
+def save_coupons(writes: Writes, rows: Rows[CouponCode, Coupon]) -> None:
     """Save new coupons, and changed terms and counts."""
     updated = [
         {"coupon_id": coupon.coupon_id, **{n: getattr(coupon, n) for n in _terms}}
         for coupon in rows.updated()
     ]
-    await update_rows(connection, coupons, updated)
-    await insert_rows(connection, coupons, map(_coupon_row, rows.added()))
+    writes.update(coupons, updated)
+    writes.insert(coupons, map(_coupon_row, rows.added()))
 
 
-async def save_user_coupons(
-    connection: AsyncConnection, rows: Rows[HeldCoupon, UserCoupon]
-) -> None:
+def save_user_coupons(writes: Writes, rows: Rows[HeldCoupon, UserCoupon]) -> None:
     """Save newly issued copies, and those that were spent."""
     spent = [
         {
@@ -75,8 +73,8 @@ async def save_user_coupons(
         }
         for copy in rows.updated()
     ]
-    await update_rows(connection, user_coupons, spent)
-    await insert_rows(connection, user_coupons, map(_copy_row, rows.added()))
+    writes.update(user_coupons, spent)
+    writes.insert(user_coupons, map(_copy_row, rows.added()))
 
 
 async def list_user_coupons(
@@ -88,15 +86,3 @@ async def list_user_coupons(
         copy = UserCoupon(*row)
         listed[copy.user_id].append(copy)
     return listed
-
-
-async def find_coupon_and_copy(
-    connection: AsyncConnection, code: CouponCode, user_id: UserId
-) -> tuple[Coupon | None, UserCoupon | None]:
-    """Find a coupon by its code, and the copy of it that a user holds."""
-    rows = await load_coupons(connection, [code])
-    coupon = rows.get(code)
-    if coupon is None:
-        return None, None
-    copies = await load_user_coupons(connection, [user_id], [coupon.coupon_id])
-    return coupon, copies.get((user_id, coupon.coupon_id))

@@ -69,7 +69,11 @@ def create_database(url: str, *, connections_max: int = 10) -> Database:
         engine = create_async_engine(url, pool_size=connections_max, max_overflow=0)
         _prepare_sqlite(engine)
         return Database(engine)
-    limits = {"statement_timeout": str(STATEMENT_SECONDS_MAX * 1000)}
+    limits = {
+        "statement_timeout": str(STATEMENT_SECONDS_MAX * 1000),
+        # A plan that was made for empty tables reads all of them once they are full.
+        "plan_cache_mode": "force_custom_plan",
+    }
     engine = create_async_engine(
         url,
         pool_size=connections_max,

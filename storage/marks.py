@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.rows import insert_rows, update_rows
+from storage.rows import Writes, insert_rows
 from storage.schema import log_epochs, partition_marks
 from storage.sets import one_of
 
@@ -48,7 +48,7 @@ async def lock_marks(
     return {row.partition: Mark(*row) for row in await connection.execute(_marks_to_move, named)}
 
 
-async def save_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> None:
+def save_marks(writes: Writes, marks: Iterable[Mark]) -> None:
     """Move marks that exist."""
     rows = [
         {
@@ -60,7 +60,7 @@ async def save_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> None
         }
         for mark in marks
     ]
-    await update_rows(connection, partition_marks, rows)
+    writes.update(partition_marks, rows)
 
 
 async def move_mark(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.entities import Order, OrderLine, OrderStatus
 from domain.ids import OrderId, ProductId, UserId
 from domain.state import Rows
-from storage.rows import insert_rows, update_rows
+from storage.rows import Writes
 from storage.schema import order_lines, orders
 from storage.sets import one_of
 
@@ -76,7 +76,7 @@ def _order(head: Any, lines: list[OrderLine]) -> Order:
     )
 
 
-async def save_orders(connection: AsyncConnection, rows: Rows[OrderId, Order]) -> None:
+def save_orders(writes: Writes, rows: Rows[OrderId, Order]) -> None:
     """Save new orders with their lines, and the status of those that were paid."""
     paid = [
         {
@@ -87,10 +87,10 @@ async def save_orders(connection: AsyncConnection, rows: Rows[OrderId, Order]) -
         for order in rows.updated()
     ]
     added = rows.added()
-    await update_rows(connection, orders, paid)
-    await insert_rows(connection, orders, map(_order_row, added))
+    writes.update(orders, paid)
+    writes.insert(orders, map(_order_row, added))
     lines = [row for order in added for row in _line_rows(order)]
-    await insert_rows(connection, order_lines, lines)
+    writes.insert(order_lines, lines)
 
 
 def _order_row(order: Order) -> dict[str, Any]:
@@ -109,8 +109,3 @@ def _line_rows(order: Order) -> list[dict[str, Any]]:
         }
         for position, line in enumerate(order.lines)
     ]
-
-
-async def find_order(connection: AsyncConnection, order_id: OrderId) -> Order | None:
-    """Find one order by its id."""
-    return (await load_orders(connection, [order_id])).get(order_id)

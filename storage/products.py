@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.entities import Product
 from domain.ids import ProductId
 from domain.state import Rows
-from storage.rows import insert_rows, reader_of, update_rows
+from storage.rows import Writes, reader_of
 from storage.schema import products
 from storage.sets import one_of
 
@@ -35,7 +35,7 @@ async def load_products(
     return Rows({ProductId(row[0]): Product(*row) for row in found})
 
 
-async def save_products(connection: AsyncConnection, rows: Rows[ProductId, Product]) -> None:
+def save_products(writes: Writes, rows: Rows[ProductId, Product]) -> None:
     """Save new and changed products."""
     updated = [
         {
@@ -46,8 +46,8 @@ async def save_products(connection: AsyncConnection, rows: Rows[ProductId, Produ
         }
         for product in rows.updated()
     ]
-    await update_rows(connection, products, updated)
-    await insert_rows(connection, products, map(_product_row, rows.added()))
+    writes.update(products, updated)
+    writes.insert(products, map(_product_row, rows.added()))
 
 
 async def list_products(connection: AsyncConnection) -> list[Product]:

@@ -7,6 +7,7 @@ from domain.state import State
 from storage.coupons import load_coupons, load_user_coupons, save_coupons, save_user_coupons
 from storage.orders import load_orders, save_orders
 from storage.products import load_products, save_products
+from storage.rows import Writes
 from storage.wallets import load_wallets, save_wallets
 
 
@@ -29,10 +30,10 @@ async def load_state(connection: AsyncConnection, needs: Needs) -> State:
     )
 
 
-async def save_state(connection: AsyncConnection, state: State) -> None:
+def save_state(writes: Writes, state: State) -> None:
     """Write what the batch's decisions changed; parents before the rows that refer to them."""
-    await save_wallets(connection, state.wallets, state.balance_entries)
-    await save_products(connection, state.products)
-    await save_coupons(connection, state.coupons)
-    await save_user_coupons(connection, state.user_coupons)
-    await save_orders(connection, state.orders)
+    save_wallets(writes, state.wallets, state.balance_entries)
+    save_products(writes, state.products)
+    save_coupons(writes, state.coupons)
+    save_user_coupons(writes, state.user_coupons)
+    save_orders(writes, state.orders)

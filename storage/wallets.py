@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.entities import BalanceEntry, Wallet
 from domain.ids import UserId
 from domain.state import Rows
-from storage.rows import insert_rows, reader_of, update_rows
+from storage.rows import Writes, reader_of
 from storage.schema import balance_entries, wallets
 from storage.sets import one_of
 
@@ -27,19 +27,10 @@ async def load_wallets(
     return Rows({UserId(row[0]): Wallet(UserId(row[0]), row[1]) for row in found})
 
 
-async def save_wallets(
-    connection: AsyncConnection, rows: Rows[UserId, Wallet], entries: list[BalanceEntry]
-) -> None:
+def save_wallets(writes: Writes, rows: Rows[UserId, Wallet], entries: list[BalanceEntry]) -> None:
     """Save changed balances, new wallets, and the movements between."""
     updated = [{"user_id": w.user_id, "balance": w.balance} for w in rows.updated()]
     added = [{"user_id": w.user_id, "balance": w.balance} for w in rows.added()]
-    await update_rows(connection, wallets, updated)
-    await insert_rows(connection, wallets, added)
-    await insert_rows(connection, balance_entries, map(_entry_row, entries))
-
-
-async def find_balance(connection: AsyncConnection, user_id: UserId) -> int | None:
-    """Find a user's balance in won, None where there is no wallet."""
-    query = sa.select(wallets.c.balance).where(wallets.c.user_id == user_id)
-    balance: int | None = await connection.scalar(query)
-    return balance
+    writes.update(wallets, updated)
+    writes.insert(wallets, added)
+    writes.insert(balance_entries, map(_entry_row, entries))

@@ -4,7 +4,7 @@ Design, "The life of one command", (a) to (e). Everything happens in one transac
 comes back is committed, and is to be published in this order.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,9 +14,10 @@ from domain.state import State
 from storage.command_log import Disposition, LogRow, find_known, load_replayed, save_log_rows
 from storage.engine import Database
 from storage.marks import Mark, lock_marks, save_marks
+from storage.rows import Writes
 from storage.state import load_state, save_state
 from streams.codec import CommandReader, Incoming, Poison
-from streams.decisions import BatchDecider, Rulebook, Writing, key_of
+from streams.decisions import BatchDecider, Rulebook, key_of
 from streams.outcomes import problem
 from streams.records import Place, Record
 
@@ -98,10 +99,9 @@ class BatchApplier:
             if not found.fresh:
                 return replayed
             incoming = [self._read(record, condemned or {}) for record in found.fresh]
-            writing = await self._decide(connection, incoming, started)
-            await save_log_rows(connection, writing.rows, writing.firsts, writing.letters)
-            await save_marks(connection, marks.values())
-        return replayed + writing.rows
+            decided = await self._decide(connection, incoming, started)
+            await _save(connection, decided, marks.values())
+        return replayed + decided.writing.rows
 
     def _check_epoch(self, marks: Mapping[int, Mark]) -> None:
         for mark in marks.values():
@@ -119,7 +119,7 @@ class BatchApplier:
         connection: AsyncConnection,
         incoming: Sequence[Incoming],
         clocks: dict[int, int],
-    ) -> Writing:
+    ) -> BatchDecider:
         keys = [key for item in incoming if (key := key_of(item)) is not None]
         known = await find_known(connection, keys)
         needs = needs_of(
@@ -133,8 +133,7 @@ class BatchApplier:
             partition = item.record.place.partition
             clocks[partition] = max(clocks[partition], item.record.timestamp_ms)
             decider.decide(item, clocks[partition])
-        await save_state(connection, state)
-        return decider.writing
+        return decider
 
     async def _load_replayed(
         self, connection: AsyncConnection, topic: str, replayed: Sequence[Record]
@@ -158,3 +157,12 @@ class BatchApplier:
         decider = BatchDecider(self.rulebook, State(), {})
         incoming = self.reader.read(record)
         return decider.write(incoming, Disposition.REPEATED, told, record.timestamp_ms)
+
+
+async def _save(connection: AsyncConnection, decided: BatchDecider, marks: Iterable[Mark]) -> None:
+    writes = Writes()
+    save_state(writes, decided.state)
+    writing = decided.writing
+    save_log_rows(writes, writing.rows, writing.firsts, writing.letters)
+    save_marks(writes, marks)
+    await writes.flush(connection)

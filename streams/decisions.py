@@ -50,7 +50,7 @@ class BatchDecider:
 
     def __init__(self, rulebook: Rulebook, state: State, known: dict[CommandKey, Known]) -> None:
         self._rulebook = rulebook
-        self._state = state
+        self.state = state
         self._known = known
         self.writing = Writing()
 
@@ -71,7 +71,7 @@ class BatchDecider:
     def _decide_new(self, incoming: Incoming, key: CommandKey | None, now_ms: int) -> None:
         assert incoming.command is not None
         try:
-            decision = decide(self._state, incoming.command, self._rulebook.terms(now_ms))
+            decision = decide(self.state, incoming.command, self._rulebook.terms(now_ms))
             told = answer(decision.outcome)
             outbox = self._outbox(incoming, decision)
         except Exception:
@@ -80,7 +80,7 @@ class BatchDecider:
             poison = Poison(PoisonReason.RULE_FAILED, f"The rule of {incoming.type} failed.")
             self._bury(incoming, poison, now_ms, claims=key)
             return
-        self._state.apply(decision.changes)
+        self.state.apply(decision.changes)
         refused = isinstance(decision.outcome, Refusal)
         disposition = Disposition.REFUSED if refused else Disposition.APPLIED
         row = self.write(incoming, disposition, told, now_ms, outbox=outbox)

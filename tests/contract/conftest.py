@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.engine import Database, create_database
 from storage.migrate import upgrade
+from storage.rows import Writes
 from storage.schema import metadata
 
 on_postgresql = pytest.mark.parametrize("empty_url", ["postgres"], indirect=True, scope="module")
@@ -63,3 +66,10 @@ def sqlite_url(file: Path) -> str:
 
 def asyncpg_url(url: str) -> str:
     return url.replace("postgresql://", "postgresql+asyncpg://")
+
+
+async def written(connection: AsyncConnection, save: Callable[..., None], *what: Any) -> None:
+    """Write what one `save_...` gathers."""
+    writes = Writes()
+    save(writes, *what)
+    await writes.flush(connection)

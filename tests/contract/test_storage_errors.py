@@ -22,7 +22,7 @@ from storage.errors import Failure, failure_of
 from storage.orders import save_orders
 from storage.products import save_products
 from storage.wallets import save_wallets
-from tests.contract.conftest import on_postgresql, opened, sqlite_url
+from tests.contract.conftest import on_postgresql, opened, sqlite_url, written
 from tests.worlds import ANN, BOB, INT64_MAX, TEA, copy, coupon, line, order, product, wallet
 
 Write = Callable[[AsyncConnection], Awaitable[None]]
@@ -35,28 +35,28 @@ def added(key: Any, row: Any) -> Rows[Any, Any]:
 
 
 def add_wallet(row: Wallet) -> Write:
-    return lambda connection: save_wallets(connection, added(row.user_id, row), [])
+    return lambda connection: written(connection, save_wallets, added(row.user_id, row), [])
 
 
 def add_product(**fields: Any) -> Write:
     row = replace(product(), **fields)
-    return lambda connection: save_products(connection, added(row.product_id, row))
+    return lambda connection: written(connection, save_products, added(row.product_id, row))
 
 
 def add_coupon(**fields: Any) -> Write:
     row = replace(coupon(), **fields)
-    return lambda connection: save_coupons(connection, added(row.coupon_code, row))
+    return lambda connection: written(connection, save_coupons, added(row.coupon_code, row))
 
 
 def add_copy(**fields: Any) -> Write:
     row = replace(copy(), **fields)
     key = row.user_id, row.coupon_id
-    return lambda connection: save_user_coupons(connection, added(key, row))
+    return lambda connection: written(connection, save_user_coupons, added(key, row))
 
 
 def add_order(quantity: int = 1, product_id: ProductId = TEA) -> Write:
     row = order([line(product_id, quantity=quantity)])
-    return lambda connection: save_orders(connection, added(row.order_id, row))
+    return lambda connection: written(connection, save_orders, added(row.order_id, row))
 
 
 async def failure_in(database: Database, write: Write) -> Failure | None:

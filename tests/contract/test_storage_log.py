@@ -22,6 +22,7 @@ from storage.command_log import (
 )
 from storage.engine import Database
 from storage.errors import Failure, failure_of
+from tests.contract.conftest import written
 from tests.worlds import INT64_MAX, NOW_MS
 
 TOPIC = "user-commands"
@@ -69,7 +70,9 @@ def row_at(offset: int, partition: int = 0, command_id: str | None = None) -> Lo
 
 async def save(database: Database, *rows: LogRow, firsts: list[LogRow] | None = None) -> None:
     async with database.begin() as connection:
-        await save_log_rows(connection, rows, list(rows) if firsts is None else firsts, [])
+        await written(
+            connection, save_log_rows, rows, list(rows) if firsts is None else firsts, []
+        )
 
 
 async def test_a_row_comes_back_whole(database: Database) -> None:
@@ -82,7 +85,7 @@ async def test_a_row_comes_back_whole(database: Database) -> None:
 
 async def test_a_dead_letter_keeps_its_bytes(database: Database) -> None:
     async with database.begin() as connection:
-        await save_log_rows(connection, [POISON], [], [LETTER])
+        await written(connection, save_log_rows, [POISON], [], [LETTER])
     columns = [schema.dead_letters.c[name] for name in DeadLetterRow.__dataclass_fields__]
     async with database.connect() as connection:
         rows = await connection.execute(sa.select(*columns))

@@ -24,8 +24,7 @@ from storage.marks import (
     save_marks,
 )
 from storage.products import load_products
-from storage.wallets import find_balance
-from tests.contract.conftest import on_postgresql
+from tests.contract.conftest import on_postgresql, written
 from tests.worlds import ANN, NOW_MS, TEA, line, order
 
 TOPIC = "user-commands"
@@ -58,7 +57,7 @@ async def move(database: Database, partition: int) -> int:
         locked = (await lock_marks(connection, TOPIC, [partition]))[partition]
         was = locked.next_offset
         locked.next_offset += 1
-        await save_marks(connection, [locked])
+        await written(connection, save_marks, [locked])
     return was
 
 
@@ -66,7 +65,7 @@ async def test_marks_are_locked_moved_and_loaded(marked: Database) -> None:
     async with marked.begin() as connection:
         locked = await lock_marks(connection, TOPIC, [1, 0, 1, 7])
         assert locked == {0: mark(0), 1: mark(1)}
-        await save_marks(connection, [Mark(TOPIC, 1, 2, 2**62, NOW_MS + 1)])
+        await written(connection, save_marks, [Mark(TOPIC, 1, 2, 2**62, NOW_MS + 1)])
     async with marked.connect() as connection:
         assert await load_marks(connection) == {
             (TOPIC, 0): mark(0),
@@ -82,7 +81,7 @@ async def test_a_second_worker_waits_and_finds_the_mark_moved(
         locked = await lock_marks(connection, TOPIC, [0])
         second: asyncio.Task[object] = asyncio.create_task(move(other, 0))
         async with still_waiting(second):
-            await save_marks(connection, [mark(0, locked[0].next_offset + 10)])
+            await written(connection, save_marks, [mark(0, locked[0].next_offset + 10)])
             await connection.commit()
     assert second.result() == 10
 
@@ -98,7 +97,7 @@ async def test_a_worker_that_fails_leaves_the_mark(marked: Database, other: Data
     async def fail() -> None:
         async with marked.begin() as connection:
             await lock_marks(connection, TOPIC, [0])
-            await save_marks(connection, [mark(0, 99)])
+            await written(connection, save_marks, [mark(0, 99)])
             raise LookupError
 
     with pytest.raises(LookupError):
@@ -118,14 +117,14 @@ async def test_a_snapshot_sees_one_moment(marked: Database, other: Database) -> 
     async with marked.begin() as connection:
         await connection.execute(wallets.insert(), {"user_id": ANN, "balance": 1})
     async with marked.snapshot() as seen:
-        assert await find_balance(seen, ANN) == 1
+        assert await seen.scalar(sa.select(wallets.c.balance)) == 1
         async with other.begin() as connection:
             await connection.execute(sa.update(wallets).values(balance=2))
-            await save_marks(connection, [mark(0, 7)])
-        assert await find_balance(seen, ANN) == 1
+            await written(connection, save_marks, [mark(0, 7)])
+        assert await seen.scalar(sa.select(wallets.c.balance)) == 1
         assert (await load_marks(seen))[TOPIC, 0] == mark(0)
     async with marked.snapshot() as seen:
-        assert await find_balance(seen, ANN) == 2
+        assert await seen.scalar(sa.select(wallets.c.balance)) == 2
         assert (await load_marks(seen))[TOPIC, 0] == mark(0, 7)
 
 
