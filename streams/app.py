@@ -71,11 +71,23 @@ def create_faust_app(settings: FaustSettings) -> Any:
         web_bind=settings.web_host,
         web_port=settings.web_port,
         web_host=settings.web_host,
+        canonical_url=_url_of(settings),
         web_tables_enabled=False,
         web_router_enabled=False,
     )
     app.transport = _ReadCommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
     return app
+
+
+def _url_of(settings: FaustSettings) -> str:
+    """Return what the group knows a worker by.
+
+    A named member that comes back may get its old assignment, and Faust stands still for ever
+    if the address in it is not its own any more: so a name is its own address.
+    """
+    if settings.member_name is not None:
+        return f"http://{settings.member_name}"
+    return f"http://{settings.web_host}:{settings.web_port}"
 
 
 def create_command_app(

@@ -5,7 +5,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,7 +37,6 @@ class Installation:
 
     settings: Settings
     topics: Topics
-    ports: dict[tuple[str, ...], dict[str, int]] = field(default_factory=dict)
 
     def with_settings(self, **changes: Any) -> "Installation":
         """The same installation with some settings changed."""
@@ -141,13 +140,8 @@ class Installation:
             process.child.stop(5)
 
     def start(self, *words: str, port_name: str) -> "Process":
-        """Start a process `fairline WORDS`, with ports and a data folder of its own.
-
-        A named worker keeps its ports from one start to the next, as it does on its own machine.
-        """
+        """Start a process `fairline WORDS`, with ports and a data folder of its own."""
         ports = {name: free_port() for name in ("http_port", "worker_port", "ranking_port")}
-        if self.settings.worker_name:
-            ports = self.ports.setdefault(words, ports)
         port = ports[port_name]
         folder = self.settings.data_dir / f"process-{port}"
         folder.mkdir(parents=True, exist_ok=True)
