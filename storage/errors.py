@@ -35,6 +35,11 @@ def failure_of(error: BaseException) -> Failure:
     return Failure.BUG
 
 
+def is_duplicate(error: BaseException) -> bool:
+    """Tell whether a conflict is about a row that exists; all others pass by themselves."""
+    return isinstance(error, exc.IntegrityError)
+
+
 def _database_failure(error: exc.DBAPIError) -> Failure:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state in _CONFLICT_STATES:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from storage.command_log import LogRow
-from storage.errors import Failure, failure_of
+from storage.errors import Failure, failure_of, is_duplicate
 from streams.batch import BatchApplier, HoleError
 from streams.codec import Poison, PoisonReason
 from streams.health import WorkerHealth
@@ -88,7 +88,7 @@ class PersistentApplier:
         if failure is Failure.DATA:
             return True
         if failure is Failure.CONFLICT:
-            attempts.conflicts += 1
+            attempts.conflicts += is_duplicate(error)
             log.info("conflict, running again: %s", _first_line(error))
             return attempts.conflicts >= CONFLICTS_MAX
         if failure is Failure.BUG:

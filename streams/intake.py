@@ -17,8 +17,9 @@ from streams.records import LOG_APPEND_TIME, Place, Record
 
 log = logging.getLogger(__name__)
 
-# Measured on two cores with 64 clients: 4 ms more doubled what was applied in a second.
-GATHER_SECONDS = 0.004
+# Measured on two cores with 64 clients: without gathering half as much was applied in a second.
+GATHER_SECONDS = 0.003
+GATHERS_MAX = 4
 
 
 class Intake:
@@ -47,16 +48,15 @@ class Intake:
         stream.enable_acks = False
         waiting = stream.channel.queue
         batch: list[Any] = []
-        was_alone, has_gathered = True, False
+        was_alone, gathers = True, 0
         async for event in stream.events():
             batch.append(event)
-            if waiting.empty() and not (was_alone or has_gathered):
-                has_gathered = True
+            if waiting.empty() and not was_alone and gathers < GATHERS_MAX:
+                gathers += 1
                 await asyncio.sleep(GATHER_SECONDS)
             if waiting.empty() or len(batch) >= self._batch_max:
                 await self._apply_or_leave(batch)
-                was_alone, has_gathered = len(batch) == 1, False
-                batch = []
+                was_alone, gathers, batch = len(batch) == 1, 0, []
 
     async def _apply_or_leave(self, batch: Sequence[Any]) -> None:
         try:

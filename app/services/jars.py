@@ -8,8 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.services.errors import StartError
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
 
 KAFKA_VERSION = "4.1.1"
 PINS = Path(__file__).with_name("kafka_jars.txt")
@@ -59,29 +63,29 @@ def cache_folder() -> Path:
     return Path(base) / "fairline"
 
 
-def fetch(jars: list[Jar], folder: Path) -> None:
-    """Download, check and only then put in place, so that no torn file is ever found there."""
+def fetch(jars: list[Jar], folder: Path, repository: str | None = None) -> None:
+    """Download, check and only then put in place, so that no torn file is ever found there.
+
+    The repository is a Maven repository's URL; None: the central one.
+    """
+    # Imported here: it brings in an HTTP client, for one download in a machine's life.
+    from jgo.maven import MavenContext  # noqa: PLC0415
+
+    repositories = {"ours": repository} if repository else None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as torn, _progress(jars) as advance:
-            _fetch_all(jars, folder, Path(torn), advance)
+            maven = MavenContext(repo_cache=Path(torn), remote_repos=repositories, timeout=30)
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda jar: _fetch_one(jar, folder, maven, advance), jars))
     except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo's are not.
         reason = str(error).splitlines()[0][:120]
         message = f"Kafka's jars cannot be downloaded ({reason}): try again, {WAY_OUT}"
         raise StartError(message) from error
 
 
-def _fetch_all(jars: list[Jar], folder: Path, torn: Path, advance: Advance) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda jar: _fetch_one(jar, folder, torn, advance), jars))
-
-
-def _fetch_one(jar: Jar, folder: Path, torn: Path, advance: Advance) -> None:
-    # Imported here: it brings in an HTTP client, for one download in a machine's life.
-    from jgo.maven import MavenContext  # noqa: PLC0415
-
-    context = MavenContext(repo_cache=torn, timeout=30)
-    component = context.project(jar.group, jar.artifact).at_version(jar.version)
+def _fetch_one(jar: Jar, folder: Path, maven: "MavenContext", advance: Advance) -> None:
+    component = maven.project(jar.group, jar.artifact).at_version(jar.version)
     file = component.artifact().resolve()
     if hashlib.sha256(file.read_bytes()).hexdigest() != jar.sha256:
         message = f"{jar.file_name} is not the file that was pinned"

@@ -14,6 +14,8 @@ import threading
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 4
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_READ_SEARCH = 2
@@ -56,6 +58,8 @@ def drop_privileges(uid: int) -> None:
     """
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_KEEPCAPS, 1)
+    # Without it access(2), which initdb asks whether it may run its siblings, sees no capability.
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
