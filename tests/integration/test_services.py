@@ -1,13 +1,17 @@
 """The real services as child processes: they answer, and they leave no trace."""
 
 import asyncio
-import dataclasses
+import hashlib
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import asyncpg
 import pytest
@@ -123,15 +127,41 @@ def test_a_server_that_leaves_says_why(tmp_path: Path, kafka_url: str) -> None:
         wait_until_answering(service, child)
 
 
-def test_without_java_and_without_jars_the_way_out_is_named(tmp_path: Path) -> None:
+def test_without_java_the_way_out_is_named() -> None:
     with pytest.raises(StartError, match="FAIRLINE_KAFKA_URL"):
         java.find_java(oldest=999)
-    with pytest.raises(StartError, match="FAIRLINE_KAFKA_URL"):
-        jars.fetch([jars.Jar("org.example.fairline", "no-such-jar", "1", 1, "")], tmp_path / "a")
-    wrong = dataclasses.replace(jars.pinned_jars()[0], sha256="0" * 64)
-    with pytest.raises(StartError, match="not the file that was pinned"):
-        jars.fetch([wrong], tmp_path / "b")
-    assert list((tmp_path / "b").iterdir()) == []
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[str]:
+    """A Maven repository of one jar."""
+    place = tmp_path / "repository" / "org" / "shop" / "tea" / "1"
+    place.mkdir(parents=True)
+    (place / "tea-1.jar").write_bytes(b"leaves")
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "repository")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_jar_is_put_in_place_when_it_is_the_pinned_one(tmp_path: Path, repository: str) -> None:
+    tea = jars.Jar("org.shop", "tea", "1", 6, hashlib.sha256(b"leaves").hexdigest())
+    cache = tmp_path / "cache"
+    jars.fetch([tea], cache, repository)
+    assert [file.read_bytes() for file in cache.iterdir()] == [b"leaves"]
+
+
+@pytest.mark.parametrize(
+    ("artifact", "reason"), [("tea", "not the file that was pinned"), ("coffee", "not found")]
+)
+def test_jars_that_cannot_be_had_leave_nothing_and_name_the_way_out(
+    tmp_path: Path, repository: str, artifact: str, reason: str
+) -> None:
+    wrong = jars.Jar("org.shop", artifact, "1", 6, "0" * 64)
+    with pytest.raises(StartError, match=f"{reason}.*FAIRLINE_KAFKA_URL"):
+        jars.fetch([wrong], tmp_path / "cache", repository)
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_the_java_of_the_wheel_runs_kafka_too(

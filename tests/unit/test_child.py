@@ -82,10 +82,14 @@ def test_a_child_of_root_can_be_somebody_else_who_still_may_pass_through_folders
     (tmp_path / "closed").mkdir(mode=0o700)
     (tmp_path / "closed" / "file").write_text("found")
     log = tmp_path / "log"
-    script = f"id -u; cat {tmp_path}/closed/file; touch {tmp_path}/closed/new"
+    asks = f"import os; print(os.access('{tmp_path}/closed/file', os.R_OK))"
+    script = f"""
+    id -u; cat {tmp_path}/closed/file
+    {sys.executable} -c "{asks}"; touch {tmp_path}/closed/new
+    """
     child = Child(Launch(["/bin/sh", "-c", script], log=log, user=65534))
     assert child.process.wait(10) != 0
-    assert log.read_text().startswith("65534\nfound")
+    assert log.read_text().startswith("65534\nfoundTrue\n")
     assert not (tmp_path / "closed" / "new").exists()
 
 
