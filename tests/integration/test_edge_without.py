@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
+from aiohttp.test_utils import TestClient, make_mocked_request
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.services.ports import free_port
@@ -83,6 +83,7 @@ async def test_an_edge_that_stops_answers_what_waits_and_takes_nothing_new(
             return await records_of(installation) == len(waiting)
 
         await until(are_sent, "five commands in the log")
+        assert isinstance(customer.http, TestClient)
         stopping = asyncio.create_task(customer.http.server.close())
         replies = await asyncio.gather(*waiting)
         await stopping
