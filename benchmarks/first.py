@@ -126,7 +126,7 @@ def main() -> None:
     if worthless := report.faults(found.rounds):
         sys.exit("\n".join(["these figures are worthless:", *worthless]))
     if arguments.publish:
-        report.publish(text)
+        report.publish(text, arguments.style)
 
 
 def parse(words: list[str]) -> argparse.Namespace:

@@ -8,7 +8,7 @@ from benchmarks.machine import Circumstances
 from benchmarks.rounds import Round
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-BEGIN, END = "<!-- first: begin -->", "<!-- first: end -->"
+MARKS = "<!-- {style}: begin -->", "<!-- {style}: end -->"
 OURS = "Fairline"
 GOALS = {"charge": 2.0, "coupon": 15.0}
 TITLES = {"charge": "charge, 20,000 users", "coupon": "hot coupon, each time another user"}
@@ -111,9 +111,10 @@ def faults(rounds: Sequence[Round]) -> list[str]:
     ]
 
 
-def publish(text: str) -> None:
-    """Put the figures between the page's marks."""
+def publish(text: str, style: str) -> None:
+    """Put the figures between the page's marks for this style of the peer."""
+    begin, end = (mark.format(style=style) for mark in MARKS)
     page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}")
