@@ -58,16 +58,32 @@ class Installation:
             name: sorted(await self.query(f"SELECT * FROM {name}"), key=repr) for name in names
         }
 
-    async def copy_database(self) -> str:
-        """Make a copy, as a backup would, while nobody is connected; return its URL."""
+    @asynccontextmanager
+    async def backup(self) -> AsyncIterator["Installation"]:
+        """The same installation on a copy of its database, made while nobody is connected."""
         own = urlsplit(self.settings.database_url)
         copy = own._replace(path=f"{own.path}_copy")
+        await self._administer(f"CREATE DATABASE {copy.path[1:]} TEMPLATE {own.path[1:]}")
+        try:
+            yield self.with_settings(database_url=copy.geturl())
+        finally:
+            await self._administer(f"DROP DATABASE {copy.path[1:]} WITH (FORCE)")
+
+    async def restore(self, backup: "Installation") -> None:
+        """Put a backup in the place of the database, while nobody is connected."""
+        own, copy = (
+            urlsplit(i.settings.database_url).path.removeprefix("/") for i in (self, backup)
+        )
+        await self._administer(f"DROP DATABASE {own} WITH (FORCE)")
+        await self._administer(f"CREATE DATABASE {own} TEMPLATE {copy}")
+
+    async def _administer(self, statement: str) -> None:
+        own = urlsplit(self.settings.database_url)
         admin = await asyncpg.connect(own._replace(path="/postgres").geturl())
         try:
-            await admin.execute(f"CREATE DATABASE {copy.path[1:]} TEMPLATE {own.path[1:]}")
+            await admin.execute(statement)
         finally:
             await admin.close()
-        return copy.geturl()
 
     async def committed(self) -> dict[tuple[str, int], int]:
         """Ask how far the workers' group has acknowledged."""

@@ -131,3 +131,26 @@ async def test_a_worker_that_waited_too_long_leaves_without_acknowledging(
         async with apart.process("worker", port_name="worker_port"):
             await listener.results_of(sent)
     assert await installation.query("SELECT sum(balance) FROM wallets") == [(80,)]
+
+
+async def test_a_database_restored_under_a_running_worker_is_filled_from_the_log(
+    installation: Installation,
+) -> None:
+    async with (
+        database_behind_proxy(installation, retry_seconds_max=60) as (proxy, apart),
+        installation.observed() as (producer, listener),
+        apart.worker(),
+    ):
+        await listener.results_of(await producer.send_all([wire.ChargeBalance(1, 10)] * 3))
+        await proxy.shut()
+        async with installation.backup() as backup:
+            await proxy.open()
+            later = await producer.send_all([wire.ChargeBalance(1, 10)] * 5)
+            first = await listener.results_of(later)
+            await proxy.shut()
+            await installation.restore(backup)
+            await proxy.open()
+        # The worker knows of nothing until the next record meets a mark that it does not expect.
+        last = await producer.send(wire.ChargeBalance(1, 10))
+        assert body_of(await listener.result_at(last.place))["balance"] == 90
+        assert await listener.results_of(later, nth=2) == first

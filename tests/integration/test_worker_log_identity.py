@@ -48,17 +48,16 @@ async def test_a_database_restored_to_an_hour_ago_catches_up_from_the_log(
     async with installation.observed() as (producer, listener):
         async with installation.worker():
             await fill_shop(producer, listener)
-        backup = await installation.copy_database()
-        async with installation.worker():
-            later = await buy(producer, listener, 2)
-        restored = installation.with_settings(database_url=backup)
-        assert await restored.state() != await installation.state()
-        async with restored.worker():
-            again = await listener.results_of(later, nth=2)
+        async with installation.backup() as restored:
+            async with installation.worker():
+                later = await buy(producer, listener, 2)
+            assert await facts(restored) != await facts(installation)
+            async with restored.worker():
+                again = await listener.results_of(later, nth=2)
+            assert await facts(restored) == await facts(installation)
         assert [body_of(result) for result in again] == [
             body_of(listener.results_at(one.place)[0]) for one in later
         ]
-    assert await facts(restored) == await facts(installation)
 
 
 async def facts(installation: Installation) -> dict[str, list[tuple[object, ...]]]:
