@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -24,7 +24,7 @@ from streams.outcomes import moment
 from tables.top_lists import TopListReader
 from tables.worker import RankingWorker
 from tests.client import Listener, Producer, Sent, eventually
-from tests.installation import Installation
+from tests.installation import Installation, Process
 
 NOW = time.time_ns() // 1_000_000
 Top = list[tuple[int, int]]
@@ -315,13 +315,16 @@ async def test_workers_killed_under_payments_leave_the_ranking_right(
             wire.PayOrder(user_id, sent.command_id)
             for user_id, sent in zip(users, created, strict=True)
         ]
-        with ranking_process(installation) as first, ranking_process(installation) as second:
+        async with (
+            ranking_process(installation) as first,
+            ranking_process(installation) as second,
+        ):
             await first.ready()
             await second.ready()
             paid = await producer.send_all(pays[:100])
             first.child.process.kill()
             paid += await producer.send_all(pays[100:200])
-            with ranking_process(installation) as third:
+            async with ranking_process(installation) as third:
                 await third.ready()
                 second.child.process.kill()
                 paid += await producer.send_all(pays[200:])
@@ -330,5 +333,5 @@ async def test_workers_killed_under_payments_leave_the_ranking_right(
                 assert len(reader.top(100).entries) == 12
 
 
-def ranking_process(installation: Installation) -> Any:
+def ranking_process(installation: Installation) -> AbstractAsyncContextManager[Process]:
     return installation.process("worker", "--kind", "ranking", port_name="ranking_port")
