@@ -182,6 +182,11 @@ class Listener:
 
         return await eventually(look, f"result {nth} of {place}")
 
+    async def more(self, results: int) -> None:
+        """Wait until so many more results were heard than until now."""
+        wanted = len(self.results) + results
+        await eventually(lambda: len(self.results) >= wanted, f"{wanted} results")
+
     async def results_of(self, sent: Iterable[Sent], nth: int = 1) -> list[wire.CommandResult]:
         """Wait for the nth results of these commands, in their order."""
         return [await self.result_at(one.place, nth) for one in sent]

@@ -3,16 +3,9 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from tests.client import Listener, eventually
 from tests.installation import Installation
 from tests.scenario import say
 from tests.traffic import COUPON, assert_nothing_lost_nothing_doubled, flowing
-
-
-async def heard_more(listener: Listener, results: int) -> None:
-    """Wait until so many more results were heard than until now."""
-    wanted = len(listener.results) + results
-    await eventually(lambda: len(listener.results) >= wanted or None, f"{wanted} results")
 
 
 async def test_two_workers_share_the_work_and_one_is_stopped_in_the_middle(
@@ -28,10 +21,10 @@ async def test_two_workers_share_the_work_and_one_is_stopped_in_the_middle(
         await asyncio.gather(*[worker.ready() for worker in workers])
         await say(producer, listener, COUPON)
         async with flowing(producer, per_second=200) as traffic:
-            await heard_more(listener, 300)
+            await listener.more(300)
             workers[0].child.ask()
             assert await workers[0].left() == 0
-            await heard_more(listener, 300)
+            await listener.more(300)
         history = await traffic.history()
         await assert_nothing_lost_nothing_doubled(installation, listener, history)
 
@@ -46,7 +39,7 @@ async def test_a_worker_killed_three_times_under_load(installation: Installation
         async with flowing(producer, per_second=200) as traffic:
             for _ in range(3):
                 async with named.process("worker", port_name="worker_port") as worker:
-                    await heard_more(listener, 300)
+                    await listener.more(300)
                     worker.child.process.kill()
                     await worker.left()
         history = await traffic.history()

@@ -1,0 +1,73 @@
+"""The broker itself is killed under load and comes back: nothing is lost, nothing is doubled."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from app.services.child import Child
+from app.services.errors import StartError
+from app.services.kafka import Kafka
+from app.services.ports import free_port
+from app.services.service import wait_until_answering
+from tests import services
+from tests.client import Listener
+from tests.installation import Process, install
+from tests.scenario import say
+from tests.traffic import COUPON, assert_nothing_lost_nothing_doubled, flowing
+
+
+class Broker:
+    """A Kafka of our own, to be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.kafka = Kafka(folder, free_port())
+        self.kafka.prepare()
+        self.child: Child = self.kafka.launch()
+
+    async def answers(self) -> None:
+        """Wait without holding up those who wait for it too."""
+        await asyncio.to_thread(wait_until_answering, self.kafka, self.child)
+
+    async def kill_and_launch(self) -> None:
+        """End it as a power cut would, and start it again on its data."""
+        self.child.process.kill()
+        await asyncio.to_thread(self.child.process.wait)
+        self.child = self.kafka.launch()
+        await self.answers()
+
+
+@pytest_asyncio.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    try:
+        broker = Broker(tmp_path / "kafka")
+    except StartError as error:
+        services.do_without(error)
+    await broker.answers()
+    yield broker
+    broker.child.stop(10)
+
+
+async def test_a_broker_killed_under_load(
+    broker: Broker, own_database_url: str, tmp_path: Path
+) -> None:
+    installation = await install(broker.kafka.url, own_database_url, tmp_path, worker_name="one")
+    async with (
+        installation.observed() as (producer, listener),
+        installation.process("worker", port_name="worker_port") as worker,
+    ):
+        await worker.ready()
+        await say(producer, listener, COUPON)
+        async with flowing(producer, per_second=100) as traffic:
+            await listener.more(200)
+            await broker.kill_and_launch()
+            await goes_on(listener, worker)
+        history = await traffic.history()
+        await assert_nothing_lost_nothing_doubled(installation, listener, history)
+
+
+async def goes_on(listener: Listener, worker: Process) -> None:
+    """The same worker finds the broker again; nobody has to start it anew."""
+    await listener.more(200)
+    assert worker.child.exit_code() is None
