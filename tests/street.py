@@ -51,12 +51,20 @@ class Street:
             process.child.stop(15)
 
     @asynccontextmanager
-    async def visitor(self) -> AsyncIterator["Visitor"]:
-        """Somebody who buys over HTTP, and defines things through the log."""
-        edge = self.processes.get("edge") or self.processes["edge with worker"]
+    async def visitor(self, edge: Process | None = None) -> AsyncIterator["Visitor"]:
+        """Somebody who buys over HTTP, at this edge or at the street's own."""
+        own = self.processes.get("edge") or self.processes["edge with worker"]
         # As many connections as a test asks for at once.
-        async with ClientSession(edge.url, connector=TCPConnector(limit=0)) as session:
+        async with ClientSession((edge or own).url, connector=TCPConnector(limit=0)) as session:
             yield Visitor(session, self.installation)
+
+    @asynccontextmanager
+    async def another_edge(self, number: int) -> AsyncIterator[Process]:
+        """One more edge, with a number of its own."""
+        numbered = self.installation.with_settings(edge_number=number)
+        async with numbered.process("edge", port_name="http_port") as edge:
+            await edge.ready()
+            yield edge
 
 
 @contextmanager
