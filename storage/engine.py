@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 # A statement that takes longer than this is stuck; the batch is better run again.
 STATEMENT_SECONDS_MAX = 8
+# A worker that was frozen in the middle of a transaction holds the locks of its marks; PostgreSQL
+# ends it before the group has given its partitions to another one.
+IDLE_SECONDS_MAX = 5
 # Other processes write the SQLite file too: a batch commits within milliseconds, so this is long.
 SQLITE_BUSY_MS = 10_000
 
@@ -71,6 +74,7 @@ def create_database(url: str, *, connections_max: int = 10) -> Database:
         return Database(engine)
     limits = {
         "statement_timeout": str(STATEMENT_SECONDS_MAX * 1000),
+        "idle_in_transaction_session_timeout": str(IDLE_SECONDS_MAX * 1000),
         # A plan that was made for empty tables reads all of them once they are full.
         "plan_cache_mode": "force_custom_plan",
     }

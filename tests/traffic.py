@@ -10,7 +10,7 @@ from uuid import UUID
 
 from streams import wire
 from streams.records import Place
-from tests.client import Listener, Producer, Sent, body_of
+from tests.client import Listener, Producer, Sent, body_of, eventually
 from tests.installation import Installation
 
 USERS = 25
@@ -51,6 +51,11 @@ class Traffic:
             task, payload = self._started[-10]
             uuid = UUID((await task).command_id)
         self._started.append((await self._producer.start(payload, uuid), payload))
+
+    async def more(self, commands: int) -> None:
+        """Wait until so many more commands were sent than until now."""
+        wanted = len(self._started) + commands
+        await eventually(lambda: len(self._started) >= wanted, f"{wanted} commands")
 
     async def history(self) -> list[Said]:
         """Wait until the broker has all, and tell what was sent."""

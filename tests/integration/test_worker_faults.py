@@ -5,11 +5,14 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from domain import commands, wallet
 from domain.entities import Wallet
 from domain.rules import RULES
 from domain.state import Decision, State, Terms
+from storage.engine import create_database
+from storage.marks import lock_marks
 from streams import wire
 from tests.client import Listener, Sent, body_of, eventually
 from tests.installation import Installation
@@ -154,3 +157,24 @@ async def test_a_database_restored_under_a_running_worker_is_filled_from_the_log
         last = await producer.send(wire.ChargeBalance(1, 10))
         assert body_of(await listener.result_at(last.place))["balance"] == 90
         assert await listener.results_of(later, nth=2) == first
+
+
+async def test_a_transaction_that_stands_still_gives_its_locks_back(
+    installation: Installation,
+) -> None:
+    topic = installation.topics.user_commands
+    database = create_database(installation.settings.sqlalchemy_url)
+    async with installation.observed() as (producer, listener), installation.worker():
+
+        async def freeze_and_wake() -> None:
+            async with database.begin() as connection:
+                await lock_marks(connection, topic.name, range(topic.partitions))
+                # The worker that waits for these locks gets them, and goes on.
+                sent = await producer.send(wire.ChargeBalance(1, 10))
+                assert (await listener.result_at(sent.place)).status == 200
+                await lock_marks(connection, topic.name, range(topic.partitions))
+
+        with pytest.raises(DBAPIError):
+            await freeze_and_wake()
+    await database.dispose()
+    assert await installation.query("SELECT balance FROM wallets") == [(10,)]

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from signal import SIGCONT, SIGSTOP
 
 from tests.installation import Installation
 from tests.scenario import say
@@ -45,3 +46,26 @@ async def test_a_worker_killed_three_times_under_load(installation: Installation
         history = await traffic.history()
         async with named.process("worker", port_name="worker_port"):
             await assert_nothing_lost_nothing_doubled(installation, listener, history)
+
+
+async def test_a_worker_that_was_frozen_comes_back_to_partitions_that_are_not_its_own(
+    installation: Installation,
+) -> None:
+    async with installation.observed() as (producer, listener), AsyncExitStack() as stack:
+        frozen, other = [
+            await stack.enter_async_context(
+                installation.process("worker", port_name="worker_port")
+            )
+            for _ in range(2)
+        ]
+        await asyncio.gather(frozen.ready(), other.ready())
+        await say(producer, listener, COUPON)
+        async with flowing(producer, per_second=200) as traffic:
+            await listener.more(300)
+            frozen.child.process.send_signal(SIGSTOP)
+            await traffic.more(200)
+            # The other one has taken over its partitions once all of this is answered.
+            await listener.results_of([said.sent for said in await traffic.history()])
+            frozen.child.process.send_signal(SIGCONT)
+            await listener.more(300)
+        await assert_nothing_lost_nothing_doubled(installation, listener, await traffic.history())
