@@ -15,6 +15,9 @@ from streams.topics import Topics
 # shorter than the rebalance timeout, so that the partitions' next owner is not kept waiting.
 SEND_SECONDS_MAX = 12
 
+Sending = asyncio.Future[object]
+"""Done once the broker has the record; fails where it could not be sent."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -46,24 +49,27 @@ class Publisher:
 
         Raises the broker's error at the first record that could not be sent.
         """
-        sent = [future for row in rows for future in await self._publish_row(row)]
-        await asyncio.gather(*sent)
+        await asyncio.gather(*await self.hand_over(rows))
 
-    async def _publish_row(self, row: LogRow) -> list[asyncio.Future[object]]:
+    async def hand_over(self, rows: Sequence[LogRow]) -> list[Sending]:
+        """Hand the records of these rows to the producer, in order; each future is one's fate."""
+        return [sending for row in rows for sending in await self._publish_row(row)]
+
+    async def _publish_row(self, row: LogRow) -> list[Sending]:
         futures = [await self._send_event(event) for event in decode_outbox(row.events)]
         futures.append(await self._send_result(row))
         return futures
 
-    async def _send_event(self, event: StoredEvent) -> asyncio.Future[object]:
+    async def _send_event(self, event: StoredEvent) -> Sending:
         assert self._producer is not None
-        future: asyncio.Future[object] = await self._producer.send(
+        future: Sending = await self._producer.send(
             event.topic, bytes(event.value), key=event.key, timestamp_ms=event.timestamp_ms
         )
         return future
 
-    async def _send_result(self, row: LogRow) -> asyncio.Future[object]:
+    async def _send_result(self, row: LogRow) -> Sending:
         assert self._producer is not None
-        future: asyncio.Future[object] = await self._producer.send(
+        future: Sending = await self._producer.send(
             self._results,
             _encode(result_of(row)),
             key=row.key.encode() if row.key else None,
