@@ -46,7 +46,9 @@ async def run(arguments: argparse.Namespace, folder: Path) -> Report:
         around.services = services.products
         async with all_sides(services, folder, arguments) as sides:
             rounds = await measure(sides, arguments)
-    return Report(around, rounds, report.ratios(rounds))
+    return Report(
+        around, rounds, {" to ".join(pair): found for pair, found in report.ratios(rounds).items()}
+    )
 
 
 @asynccontextmanager

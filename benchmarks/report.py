@@ -72,28 +72,29 @@ def _done_per_commit(each: Round) -> float:
     return each.answers.accepted / max(each.transactions, 1)
 
 
-def ratios(rounds: Sequence[Round]) -> dict[str, list[float]]:
-    """For each work and round: ours to the better of the peer's variants in that round."""
-    found: dict[str, list[float]] = {}
-    for ours in (each for each in rounds if each.side == OURS):
-        peers = [
-            each.per_second
-            for each in rounds
-            if (each.work, each.number) == (ours.work, ours.number) and each.side != OURS
-        ]
-        if peers and max(peers) > 0:
-            found.setdefault(ours.work, []).append(ours.per_second / max(peers))
+def ratios(rounds: Sequence[Round]) -> dict[tuple[str, str], list[float]]:
+    """For each work and variant of the peer: ours to the peer's, round by round."""
+    found: dict[tuple[str, str], list[float]] = {}
+    ours = {(each.work, each.number): each for each in rounds if each.side == OURS}
+    for peer in (each for each in rounds if each.side != OURS and each.per_second > 0):
+        mine = ours.get((peer.work, peer.number))
+        if mine is not None:
+            ratio = mine.per_second / peer.per_second
+            found.setdefault((peer.work, peer.side), []).append(ratio)
     return found
 
 
 def verdicts(rounds: Sequence[Round]) -> list[str]:
     """The ratios with their goals, and what the idle side cost meanwhile."""
     lines = []
-    for work, paired in ratios(rounds).items():
+    for (work, peer), paired in ratios(rounds).items():
         middle, goal = median(paired), GOALS[work]
         word = "reached" if middle >= goal else "missed"
         spread = f"{min(paired):.1f} to {max(paired):.1f} in {len(paired)} rounds"
-        lines.append(f"- {TITLES[work]}: **{middle:.1f} x** ({spread}); goal {goal:.0f} x: {word}")
+        lines.append(
+            f"- {TITLES[work]}, to {peer}: **{middle:.1f} x** ({spread}); "
+            f"goal {goal:.0f} x: {word}"
+        )
     if idle := [each for each in rounds if each.side != OURS]:
         share = median(each.standing_by_seconds / each.answers.seconds for each in idle)
         lines.append(f"- standing by while the peer runs: {share:.1%} of one core")

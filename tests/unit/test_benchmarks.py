@@ -46,13 +46,16 @@ def test_nothing_done_is_a_fault() -> None:
     assert rounds._faults(answers(0, s429=100), 0, Applied(0, True), 64)
 
 
-def test_ours_is_paired_with_the_better_variant_of_the_same_round() -> None:
+def test_ours_is_paired_with_each_variant_of_the_same_round() -> None:
     runs = [
         *(a_round("Fairline", 1, 1000), a_round("lock, wait", 1, 100)),
         *(a_round("Fairline", 2, 1200), a_round("lock, wait", 2, 50)),
         *(a_round("lock, refuse", 1, 10), a_round("lock, refuse", 2, 300)),
     ]
-    assert report.ratios(runs) == {"coupon": [10.0, 4.0]}
+    assert report.ratios(runs) == {
+        ("coupon", "lock, wait"): [10.0, 24.0],
+        ("coupon", "lock, refuse"): [100.0, 4.0],
+    }
 
 
 def test_cpu_time_counts_a_whole_tree_of_processes() -> None:
