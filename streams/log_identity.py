@@ -67,6 +67,8 @@ async def identify_log(database: Database, log: Log, log_reader: LogReader, topi
         epoch = await find_log_epoch(connection)
         marks = await load_marks(connection)
     assert epoch is not None
+    # Another worker may be applying: the log must be looked at after the marks, never before.
+    log = log._replace(bounds=await log_reader.bounds(log.bounds))
     check_marks(epoch, marks, log)
     await _check_last_records(database, marks, log, (log_reader, CommandReader(topics)))
     return epoch.epoch

@@ -6,8 +6,10 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from app.adopt import adopt
+from storage.engine import create_database
 from streams import wire
-from streams.log_identity import LogRefusedError
+from streams.log_identity import LogRefusedError, identify_log, look_at_log
+from streams.log_reader import LogReader
 from tests.client import Listener, Producer, Sent, body_of, eventually
 from tests.installation import Installation
 from tests.scenario import buy, define_shop, say
@@ -58,6 +60,22 @@ async def test_a_database_restored_to_an_hour_ago_catches_up_from_the_log(
         assert [body_of(result) for result in again] == [
             body_of(listener.results_at(one.place)[0]) for one in later
         ]
+
+
+async def test_a_log_that_grows_while_a_worker_starts_is_not_refused(
+    installation: Installation,
+) -> None:
+    reader = LogReader(installation.settings.kafka_url)
+    database = create_database(installation.settings.sqlalchemy_url)
+    await reader.start()
+    try:
+        before = await look_at_log(installation.settings.kafka_url, reader, installation.topics)
+        async with installation.observed() as (producer, listener), installation.worker():
+            await fill_shop(producer, listener)
+        assert await identify_log(database, before, reader, installation.topics) == 1
+    finally:
+        await reader.stop()
+        await database.dispose()
 
 
 async def facts(installation: Installation) -> dict[str, list[tuple[object, ...]]]:
