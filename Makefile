@@ -52,7 +52,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run-installed: requirements.txt setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "installing Fairline and what it needs (about 300 MB the first time)"
+	@echo "installing Fairline and what it needs (about 90 MB the first time)"
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
