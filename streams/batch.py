@@ -42,6 +42,8 @@ class Sorted:
 
     fresh: list[Record] = field(default_factory=list)
     replayed: list[Record] = field(default_factory=list)
+    now_ms: dict[Place, int] = field(default_factory=dict)
+    """The time at which each fresh record is decided."""
 
 
 def sort_out(
@@ -65,6 +67,7 @@ def sort_out(
         mark.next_offset = offset + 1
         # A broker's clock may step back; an order's time must not.
         mark.last_timestamp_ms = max(mark.last_timestamp_ms, record.timestamp_ms)
+        found.now_ms[record.place] = mark.last_timestamp_ms
         found.fresh.append(record)
     return found
 
@@ -93,13 +96,12 @@ class BatchApplier:
         async with self.database.begin() as connection:
             marks = await lock_marks(connection, topic, {r.place.partition for r in records})
             self._check_epoch(marks)
-            started = {partition: mark.last_timestamp_ms for partition, mark in marks.items()}
             found = sort_out(records, marks, verified)
             replayed = await self._load_replayed(connection, topic, found.replayed)
             if not found.fresh:
                 return replayed
             incoming = [self._read(record, condemned or {}) for record in found.fresh]
-            decided = await self._decide(connection, incoming, started)
+            decided = await self._decide(connection, incoming, found.now_ms)
             await _save(connection, decided, marks.values())
         return replayed + decided.writing.rows
 
@@ -118,7 +120,7 @@ class BatchApplier:
         self,
         connection: AsyncConnection,
         incoming: Sequence[Incoming],
-        clocks: dict[int, int],
+        now_ms: Mapping[Place, int],
     ) -> BatchDecider:
         keys = [key for item in incoming if (key := key_of(item)) is not None]
         known = await find_known(connection, keys)
@@ -130,9 +132,7 @@ class BatchApplier:
         state = await load_state(connection, needs)
         decider = BatchDecider(self.rulebook, state, known)
         for item in incoming:
-            partition = item.record.place.partition
-            clocks[partition] = max(clocks[partition], item.record.timestamp_ms)
-            decider.decide(item, clocks[partition])
+            decider.decide(item, now_ms[item.record.place])
         return decider
 
     async def _load_replayed(

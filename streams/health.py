@@ -11,7 +11,6 @@ class WorkerHealth:
     log_append_time: bool = True
     partitions: int = 0
     consuming: bool = False
-    commands_applied: int = 0
     details: dict[str, str] = field(default_factory=dict)
 
     def checks(self) -> dict[str, bool]:

@@ -90,7 +90,6 @@ class Intake:
             self._leave(f"a batch could not be published: {error!r}")
         for event in batch:
             event.ack()
-        self._health.commands_applied += len(batch)
 
     def _record_of(self, event: Any) -> Record:
         message = event.message

@@ -8,8 +8,6 @@ log = logging.getLogger(__name__)
 
 # sysexits.h: EX_SOFTWARE. The supervisor starts the process again.
 FATAL_STATUS = 70
-# sysexits.h has no word for it: started wrongly, and starting again will not help.
-REFUSED_STATUS = 2
 
 
 def leave(why: str) -> NoReturn:

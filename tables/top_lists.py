@@ -93,10 +93,6 @@ class TopListReader:
         """Tell whether all that the topic held at the start was read."""
         return self._caught_up.is_set()
 
-    async def wait_until_ready(self) -> None:
-        """Wait until all that the topic held at the start was read."""
-        await self._caught_up.wait()
-
     def top(self, limit: int = 5) -> TopView:
         """Return the best sellers as of the last lists; they stay while no worker is there."""
         return self._lists.view(limit)
