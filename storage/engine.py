@@ -1,6 +1,7 @@
 """One database from one URL: PostgreSQL by asyncpg, or an SQLite file by aiosqlite."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -93,6 +94,14 @@ def create_database(url: str, *, connections_max: int = 10) -> Database:
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
+    @sa.event.listens_for(engine.sync_engine, "do_connect")
+    def try_file(
+        _dialect: Any, _record: Any, arguments: list[str], options: dict[str, Any]
+    ) -> None:
+        # The driver's thread outlives a file that cannot be opened, and fails where the event
+        # loop is closed before it: so a file is tried first, without a thread.
+        sqlite3.connect(arguments[0], uri=bool(options.get("uri"))).close()
+
     @sa.event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         # We begin transactions ourselves: the driver would begin them late, as readers.

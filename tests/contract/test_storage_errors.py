@@ -1,6 +1,7 @@
 """What a failed transaction means, seen on the real failures of both databases."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -132,9 +133,12 @@ async def test_a_database_that_cannot_be_reached_is_away(tmp_path: Path) -> None
         sqlite_url(tmp_path / "no" / "such" / "folder.db"),
         "postgresql+asyncpg://nobody@127.0.0.1:1/none",
     )
+    threads = threading.active_count()
     for url in urls:
         async with opened(url) as database:
             assert await failure_in(database, add_wallet(wallet(1))) is Failure.AWAY
+            # A thread that is left would fail later, in whatever test runs then.
+            assert threading.active_count() <= threads
 
 
 async def test_a_busy_database_is_away(database: Database, other: Database) -> None:
