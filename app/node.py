@@ -95,6 +95,7 @@ async def _edge(settings: Settings, database: Database, checks: Checks) -> Async
         kafka_url=settings.kafka_url,
         topic=topics.product_top.name,
         partitions=topics.product_sales.partitions,
+        hours=settings.ranking_hours,
     )
     edge_settings = EdgeSettings(
         topics=topics,

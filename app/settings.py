@@ -17,6 +17,10 @@ class Settings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="Address the edge listens on.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port the edge listens on.")
     worker_host: str = Field("127.0.0.1", description="Address of the workers' web views.")
+    ranking_url: str = Field(
+        "",
+        description="URL at which others reach this ranking worker's views; empty: its address.",
+    )
     worker_port: int = Field(
         6066, ge=1, le=65535, description="Port of the command worker's health views."
     )
@@ -77,6 +81,12 @@ class Settings(BaseSettings):
     )
     time_zone: str = Field(
         "Asia/Seoul", description="Zone of the daily ranking's midnight; whole hours only."
+    )
+    ranking_hours: int = Field(
+        72,
+        ge=1,
+        le=720,
+        description="Hours that the rankings sum, the current one included.",
     )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level of log lines."

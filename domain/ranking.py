@@ -114,15 +114,17 @@ class TopEntry(NamedTuple):
 class TopList:
     """The best-selling products of one partition, as its owner knew them at `as_of_ms`.
 
-    `generation` grows whenever partitions change their owner; `hour_ms` is the current hour of
-    the window that was summed.
+    `generation` grows whenever partitions change their owner. `owner` is the address of the
+    owner's web views, `loaded_at_ms` the time at which it last set its values from the database.
     """
 
     partition: int
     generation: int
-    hour_ms: int
+    window: Window
     as_of_ms: int
     entries: tuple[TopEntry, ...]
+    owner: str = ""
+    loaded_at_ms: int = 0
 
 
 def supersedes(new: TopList, held: TopList | None) -> bool:
@@ -131,7 +133,9 @@ def supersedes(new: TopList, held: TopList | None) -> bool:
     A former owner's late list does not. A list of a later hour always does: group generations
     begin anew when a group was forgotten, and the owner of today repeats its list at once.
     """
-    return held is None or new.hour_ms > held.hour_ms or new.generation >= held.generation
+    return (
+        held is None or new.window.end_ms > held.window.end_ms or new.generation >= held.generation
+    )
 
 
 def rank_order(entry: TopEntry) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.leaderboard import HourlySales
 from domain.ranking import (
+    WINDOW_HOURS,
     LogPoint,
     Sale,
     SourcePartition,
@@ -39,8 +40,11 @@ class Assignment:
 class LiveSales:
     """Counts sales into the table, and keeps each partition's best sellers at hand."""
 
-    def __init__(self, windowed_table: Any) -> None:
+    def __init__(self, windowed_table: Any, *, hours: int = WINDOW_HOURS, owner: str = "") -> None:
         self._table = windowed_table
+        self._hours = hours
+        self._owner = owner
+        self._loaded_at_ms = 0
         self._marks: Mapping[SourcePartition, LogPoint] = {}
         self._index: dict[int, HourlySales] = {}
         self._changed: set[int] = set()
@@ -55,6 +59,7 @@ class LiveSales:
         """
         self.assignment = assignment
         self._marks = snapshot.marks
+        self._loaded_at_ms = now_ms
         self._hour_ms = hour_of(now_ms)
         self._index = {partition: HourlySales(now_ms) for partition in assignment.partitions}
         self._table.table.replace(self._own(snapshot.sums))
@@ -114,9 +119,11 @@ class LiveSales:
         return TopList(
             partition=partition,
             generation=self.assignment.generation,
-            hour_ms=self._hour_ms,
+            window=live_window(self._hour_ms, self._hours),
             as_of_ms=now_ms,
             entries=self._index[partition].top(),
+            owner=self._owner,
+            loaded_at_ms=self._loaded_at_ms,
         )
 
     def top(self, now_ms: int) -> tuple[TopEntry, ...]:
@@ -133,7 +140,7 @@ class LiveSales:
         """Return what a product sold in each hour of the window, read from the table."""
         tallies = {
             hour: decode_tally(self._table.relative_to(hour / 1000)[str(product_id)].value())
-            for hour in hours_in(live_window(now_ms))
+            for hour in hours_in(live_window(now_ms, self._hours))
         }
         return {hour: tally.quantity for hour, tally in tallies.items() if tally.quantity}
 

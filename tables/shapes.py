@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from domain.ranking import LogPoint, SourcePartition, Tally, TopEntry, TopList
+from domain.ranking import LogPoint, SourcePartition, Tally, TopEntry, TopList, Window
 from streams import wire
 from streams.outcomes import epoch_ms, moment
 
@@ -33,14 +33,23 @@ class SoldProduct(wire.Shape):
     quantity: int
 
 
+class CountedWindow(wire.Shape):
+    """The span of time that a top list sums."""
+
+    start: datetime
+    end: datetime
+
+
 class PartitionTop(wire.Shape):
     """Published on `product-top`, keyed by the partition: its best sellers, at most 100."""
 
     partition: int
     generation: int
-    hour: datetime
+    window: CountedWindow
     as_of: datetime
     entries: list[SoldProduct]
+    owner: str = ""
+    loaded_at: datetime = moment(0)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -73,9 +82,11 @@ def encode_top(top: TopList) -> bytes:
         PartitionTop(
             partition=top.partition,
             generation=top.generation,
-            hour=moment(top.hour_ms),
+            window=CountedWindow(moment(top.window.start_ms), moment(top.window.end_ms)),
             as_of=moment(top.as_of_ms),
             entries=sold_products(top.entries),
+            owner=top.owner,
+            loaded_at=moment(top.loaded_at_ms),
         )
     )
 
@@ -87,9 +98,11 @@ def decode_top(value: bytes) -> TopList:
     return TopList(
         partition=found.partition,
         generation=found.generation,
-        hour_ms=epoch_ms(found.hour),
+        window=Window(epoch_ms(found.window.start), epoch_ms(found.window.end)),
         as_of_ms=epoch_ms(found.as_of),
         entries=entries,
+        owner=found.owner,
+        loaded_at_ms=epoch_ms(found.loaded_at),
     )
 
 

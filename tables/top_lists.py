@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from domain.ranking import (
     TOP_MAX,
+    WINDOW_HOURS,
     TopEntry,
     TopList,
     Window,
@@ -39,8 +40,9 @@ class TopView:
 class TopLists:
     """The newest list of each partition, and what they say together."""
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, partitions: int, hours: int = WINDOW_HOURS) -> None:
         self._partitions = partitions
+        self._hours = hours
         self._lists: dict[int, TopList] = {}
         self._merged: TopView | None = None
         self._was_whole = False
@@ -60,31 +62,34 @@ class TopLists:
 
     def _is_whole(self) -> bool:
         """Tell whether all partitions' lists are there, and all sum the same window."""
-        hours = {top.hour_ms for top in self._lists.values()}
-        return len(hours) == 1 and len(self._lists) == self._partitions
+        windows = {top.window for top in self._lists.values()}
+        return len(windows) == 1 and len(self._lists) == self._partitions
 
     def view(self, limit: int = TOP_MAX) -> TopView:
         """Return the best sellers; none, as of now, where no list was ever published."""
         merged = self._merged
         if merged is None:
-            return TopView((), now_ms(), live_window(now_ms()))
+            return TopView((), now_ms(), live_window(now_ms(), self._hours))
         return TopView(merged.entries[:limit], merged.as_of_ms, merged.window)
 
 
 def _merge(lists: Iterable[TopList]) -> TopView:
     listed = list(lists)
-    hour_ms = max(top.hour_ms for top in listed)
+    newest = max((top.window for top in listed), key=lambda window: window.end_ms)
     as_of_ms = max(top.as_of_ms for top in listed)
-    return TopView(merge_tops(listed), as_of_ms, live_window(hour_ms))
+    return TopView(merge_tops(listed), as_of_ms, newest)
 
 
 class TopListReader:
     """Follows `product-top` without a group, from its beginning, until stopped."""
 
-    def __init__(self, *, kafka_url: str, topic: str, partitions: int) -> None:
+    def __init__(
+        self, *, kafka_url: str, topic: str, partitions: int, hours: int = WINDOW_HOURS
+    ) -> None:
         self._kafka_url = kafka_url
         self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
-        self._lists = TopLists(partitions)
+        self._hours = hours
+        self._lists = TopLists(partitions, hours)
         self._caught_up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -135,7 +140,7 @@ class TopListReader:
         await consumer.seek_to_beginning(*self._partitions)
         ends = await consumer.end_offsets(self._partitions)
         # Read anew, the past must not be shown again: the old view stays until this one is whole.
-        lists = TopLists(len(self._partitions))
+        lists = TopLists(len(self._partitions), self._hours)
         while True:
             for messages in (await consumer.getmany(timeout_ms=FETCH_MS)).values():
                 for message in messages:

@@ -1,6 +1,7 @@
 """The rules of the ranking: windows to the millisecond, what counts once, who is on top."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -201,13 +202,9 @@ def test_hourly_sales_are_what_a_count_of_all_sales_would_give(
     assert live.top() == tuple(sorted((TopEntry(*t) for t in totals.items()), key=rank_order))
 
 
-def top_list(partition: int, *entries: tuple[int, int], **fields: int) -> TopList:
-    given_fields = {"generation": 1, "hour_ms": hour_of(NOW), "as_of_ms": NOW, **fields}
-    return TopList(
-        partition=partition,
-        entries=tuple(TopEntry(*entry) for entry in entries),
-        **given_fields,
-    )
+def top_list(partition: int, *entries: tuple[int, int], generation: int = 1) -> TopList:
+    shown = tuple(TopEntry(*entry) for entry in entries)
+    return TopList(partition, generation, live_window(NOW), NOW, shown)
 
 
 def test_the_merge_of_partitions_is_the_order_of_all_their_products() -> None:
@@ -221,7 +218,8 @@ def test_a_former_owners_late_list_is_not_taken() -> None:
     assert not supersedes(top_list(0, generation=4), held)
     assert supersedes(top_list(0, generation=5), held)
     assert supersedes(top_list(0, generation=6), held)
-    assert supersedes(top_list(0, generation=1, hour_ms=hour_of(NOW) + HOUR_MS), held)
+    next_hour = replace(top_list(0, generation=1), window=live_window(NOW + HOUR_MS))
+    assert supersedes(next_hour, held)
     assert supersedes(held, None)
 
 

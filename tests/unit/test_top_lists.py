@@ -11,7 +11,9 @@ HOUR = hour_of(NOW)
 
 
 def top_list(partition: int, quantity: int, hour_ms: int = HOUR) -> TopList:
-    return TopList(partition, 1, hour_ms, hour_ms + 5, (TopEntry(partition + 1, quantity),))
+    return TopList(
+        partition, 1, live_window(hour_ms), hour_ms + 5, (TopEntry(partition + 1, quantity),)
+    )
 
 
 def test_nothing_sold_is_an_empty_view() -> None:
