@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -65,6 +65,10 @@ class TopLists:
         windows = {top.window for top in self._lists.values()}
         return len(windows) == 1 and len(self._lists) == self._partitions
 
+    def lists(self) -> Mapping[int, TopList]:
+        """Return the newest list of each partition that has one."""
+        return self._lists
+
     def view(self, limit: int = TOP_MAX) -> TopView:
         """Return the best sellers; none, as of now, where no list was ever published."""
         merged = self._merged
@@ -101,6 +105,10 @@ class TopListReader:
     def top(self, limit: int = 5) -> TopView:
         """Return the best sellers as of the last lists; they stay while no worker is there."""
         return self._lists.view(limit)
+
+    def lists(self) -> Mapping[int, TopList]:
+        """Return the newest list of each partition that has one."""
+        return self._lists.lists()
 
     async def start(self) -> None:
         """Begin to read; returns at once, also while the broker is away."""
