@@ -46,6 +46,8 @@ async def run_ranking_worker(settings: Settings) -> None:
             settings.zone,
             replication=settings.replication,
             retry_seconds_max=settings.retry_seconds_max,
+            hours=settings.ranking_hours,
+            owner=settings.ranking_url or f"http://{settings.worker_host}:{settings.ranking_port}",
         )
         async with _running(worker):
             await _until_stopped("ranking worker", database, stop)

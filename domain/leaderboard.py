@@ -4,9 +4,10 @@ Pure: time comes as an argument.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from heapq import heapify, heappop, heappush
 
-from domain.ranking import TOP_MAX, TopEntry, hour_of, live_window
+from domain.ranking import TOP_MAX, WINDOW_HOURS, TopEntry, hour_of, live_window
 
 
 class Leaderboard:
@@ -23,6 +24,11 @@ class Leaderboard:
     def __len__(self) -> int:
         """Return the number of products that have a total."""
         return len(self._totals)
+
+    @property
+    def totals(self) -> Mapping[int, int]:
+        """The totals that are not zero, by product."""
+        return self._totals
 
     def add(self, product_id: int, quantity: int) -> None:
         """Add to a product's total. A product without a positive total has no place."""
@@ -53,8 +59,9 @@ class Leaderboard:
 class HourlySales:
     """Sales of one partition's products by hour, and their sums over the live window."""
 
-    def __init__(self, now_ms: int) -> None:
-        self._start_ms = live_window(now_ms).start_ms
+    def __init__(self, now_ms: int, hours: int = WINDOW_HOURS) -> None:
+        self._hours = hours
+        self._start_ms = live_window(now_ms, hours).start_ms
         self._by_hour: defaultdict[int, defaultdict[int, int]] = defaultdict(
             lambda: defaultdict(int)
         )
@@ -65,6 +72,11 @@ class HourlySales:
         """The number of products that sold something in the window."""
         return len(self._sums)
 
+    @property
+    def totals(self) -> Mapping[int, int]:
+        """What each product sold in the window."""
+        return self._sums.totals
+
     def add(self, product_id: int, sold_at_ms: int, quantity: int) -> None:
         """Count pieces in the hour of their sale; nothing where that hour has left the window."""
         if sold_at_ms >= self._start_ms:
@@ -73,7 +85,7 @@ class HourlySales:
 
     def advance(self, now_ms: int) -> bool:
         """Move the window to a time, never back; tell whether hours have left it."""
-        self._start_ms = max(self._start_ms, live_window(now_ms).start_ms)
+        self._start_ms = max(self._start_ms, live_window(now_ms, self._hours).start_ms)
         left = [hour for hour in self._by_hour if hour < self._start_ms]
         for hour in left:
             for product_id, quantity in self._by_hour.pop(hour).items():

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,7 @@ class LiveSales:
         self._marks: Mapping[SourcePartition, LogPoint] = {}
         self._index: dict[int, HourlySales] = {}
         self._changed: set[int] = set()
+        self._records: list[list[Sale]] = []
         self._hour_ms = 0
         self.assignment = Assignment(0, (), 1)
         self.has_changed = asyncio.Event()
@@ -61,7 +63,9 @@ class LiveSales:
         self._marks = snapshot.marks
         self._loaded_at_ms = now_ms
         self._hour_ms = hour_of(now_ms)
-        self._index = {partition: HourlySales(now_ms) for partition in assignment.partitions}
+        self._index = {
+            partition: HourlySales(now_ms, self._hours) for partition in assignment.partitions
+        }
         self._table.table.replace(self._own(snapshot.sums))
         self.mark_changed(assignment.partitions)
 
@@ -92,7 +96,37 @@ class LiveSales:
             return
         hour[key] = encode_tally(after)
         index.add(sale.product_id, sale.sold_at_ms, sale.quantity)
+        for record in self._records:
+            record.append(sale)
         self.mark_changed([partition])
+
+    @contextmanager
+    def recording(self) -> Iterator[list[Sale]]:
+        """Give a list that receives every sale that is counted while the block runs."""
+        record: list[Sale] = []
+        self._records.append(record)
+        try:
+            yield record
+        finally:
+            self._records = [each for each in self._records if each is not record]
+
+    def stored(self) -> Iterator[HourSum]:
+        """Iterate over the table's values that lie in the window, all as of this call."""
+        values = list(self._table.table.data.items())
+        start_ms = live_window(self._hour_ms, self._hours).start_ms
+        return (
+            HourSum(int(key), round(start * 1000), decode_tally(value).quantity)
+            for (key, (start, _)), value in values
+            if start * 1000 >= start_ms
+        )
+
+    def sums(self) -> dict[int, int]:
+        """Return the index: the pieces that each product sold in the window."""
+        return {
+            product_id: total
+            for index in self._index.values()
+            for product_id, total in index.totals.items()
+        }
 
     def mark_changed(self, partitions: Iterable[int]) -> None:
         """Let the lists of these partitions be published."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from domain.ranking import live_window
+from domain.ranking import WINDOW_HOURS, live_window
 from storage.engine import Database
 from storage.sales import SalesSnapshot, load_sales_snapshot
 from streams.admin import ensure_topics
@@ -46,12 +46,16 @@ class RankingWorker:
         *,
         replication: int = 1,
         retry_seconds_max: float = 15.0,
+        hours: int = WINDOW_HOURS,
+        owner: str = "",
     ) -> None:
         self._faust_settings = faust_settings
         self._database = database
         self._topics = topics
         self._replication = replication
         self._retry_seconds_max = retry_seconds_max
+        self._hours = hours
+        self._owner = owner
         self._tasks: list[asyncio.Task[None]] = []
         self._producer: AIOKafkaProducer | None = None
         self._daily = DailyBatch(database, zone, self._offsets_at)
@@ -80,12 +84,19 @@ class RankingWorker:
         hooks = RankingHooks(self._process, self._load, self._daily.run_until_done)
         ranking = create_ranking_app(self._faust_settings, self._topics, self._zone, hooks)
         self._app = ranking.app
-        self._live = LiveSales(ranking.sales)
+        self._live = LiveSales(ranking.sales, hours=self._hours, owner=self._owner)
         self._intake = SaleIntake(self._live, producer, self._topics, leave=leave)
         add_views(ranking, self._live, lambda: self._why_failed() is None)
 
     async def _process(self, stream: Any) -> None:
         await self._intake.process(stream)
+
+    async def reload(self) -> None:
+        """Load the present assignment anew; called from within the agent's body, which waits.
+
+        Never raises: what cannot be loaded ends the process.
+        """
+        await self._load()
 
     async def _load(self) -> None:
         """Set the own partitions' values from the database, while the stream is paused.
@@ -106,7 +117,7 @@ class RankingWorker:
         deadline = time.monotonic() + self._retry_seconds_max
         while True:
             try:
-                since_ms = live_window(now_ms()).start_ms
+                since_ms = live_window(now_ms(), self._hours).start_ms
                 return await load_sales_snapshot(self._database, since_ms)
             except Exception as error:
                 if time.monotonic() > deadline:
