@@ -180,7 +180,7 @@ def run_batch(day: datetime | None) -> None:
     ranking that was made before stays as it is and is shown.
     """
     settings = connected_settings("ranking")
-    from app import ranking as daily  # noqa: PLC0415
+    from app import daily  # noqa: PLC0415
 
     stored = _run_loop(daily.run_batch(settings, day.date() if day else None))
     click.echo(daily.described(stored, settings))

@@ -7,9 +7,9 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from domain.ranking import daily_window, day_of
+from storage.daily_ranking import DailyRun, load_daily_run, save_daily_ranking
 from storage.engine import Database
 from storage.marks import load_marks
-from storage.sales import DailyPlace, has_daily_ranking, save_daily_ranking
 from tables.clock import now_ms
 
 log = logging.getLogger(__name__)
@@ -42,10 +42,10 @@ class DailyBatch:
             else:
                 return
 
-    async def run(self, day: date) -> list[DailyPlace] | None:
-        """Run a day's batch; None where it has run before, here or on another worker."""
-        if await has_daily_ranking(self._database, day):
-            return None
+    async def run(self, day: date) -> DailyRun:
+        """Run a day's batch; where it has run before, its ranking stays as it is."""
+        if (held := await self._load(day)) is not None:
+            return held
         window = daily_window(day, self._zone)
         await self._settle(window.end_ms)
         places = await save_daily_ranking(self._database, day, window, now_ms())
@@ -54,7 +54,15 @@ class DailyBatch:
         else:
             listed = ", ".join(f"{each.product_id}: {each.quantity}" for each in places)
             log.info("daily ranking of %s stored: %s", day, listed or "nothing was sold")
-        return places
+        stored = await self._load(day)
+        if stored is None:
+            message = f"the daily ranking of {day} was taken away"
+            raise RuntimeError(message)
+        return stored
+
+    async def _load(self, day: date) -> DailyRun | None:
+        async with self._database.connect() as connection:
+            return await load_daily_run(connection, day)
 
     async def _settle(self, midnight_ms: int) -> None:
         """Wait until the payments that the log holds from before midnight are applied."""

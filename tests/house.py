@@ -21,7 +21,9 @@ PACKAGES = ("domain", "storage", "streams", "tables", "web", "app")
 _WIRE = {f"streams.{name}" for name in ("codec", "kinds", "outcomes", "records", "topics", "wire")}
 # The ranking worker is a Faust app too, and is made, watched and left like the command worker.
 _FAUST = {f"streams.{name}" for name in ("admin", "app", "leave", "outbox")}
-_SALES = {f"storage.{name}" for name in ("engine", "errors", "marks", "sales")}
+_SALES = {
+    f"storage.{name}" for name in ("daily_ranking", "engine", "errors", "leases", "marks", "sales")
+}
 
 PACKAGE_TO_ALLOWED: dict[str, set[str]] = {
     "domain": set(),

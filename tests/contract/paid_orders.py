@@ -1,0 +1,50 @@
+"""Products and orders as if they had come about, for tests of what was sold."""
+
+from typing import Any
+
+from storage.engine import Database
+from storage.schema import order_lines, orders, products
+
+
+async def define(database: Database, *product_ids: int) -> None:
+    """Products `product 7` for 700 won."""
+    rows = [
+        {"product_id": each, "name": f"product {each}", "price": each * 100, "stock": 10}
+        for each in product_ids
+    ]
+    async with database.begin() as connection:
+        await connection.execute(products.insert(), rows)
+
+
+async def order(database: Database, paid_at: int | None, **quantities: int) -> None:
+    """An order of these quantities by product (`p1=3`), paid or not."""
+    name = f"order-{await _count(database)}"
+    row: dict[str, Any] = {
+        "order_id": name,
+        "user_id": 1,
+        "status": "PENDING" if paid_at is None else "PAID",
+        "total_amount": 1,
+        "discount_amount": 0,
+        "payable_amount": 1,
+        "created_at_ms": paid_at or 0,
+        "expires_at_ms": paid_at or 0,
+        "paid_at_ms": paid_at,
+    }
+    lines = [
+        {
+            "order_id": name,
+            "position": position,
+            "product_id": int(product[1:]),
+            "unit_price": 1,
+            "quantity": quantity,
+        }
+        for position, (product, quantity) in enumerate(quantities.items())
+    ]
+    async with database.begin() as connection:
+        await connection.execute(orders.insert(), row)
+        await connection.execute(order_lines.insert(), lines)
+
+
+async def _count(database: Database) -> int:
+    async with database.connect() as connection:
+        return len((await connection.execute(orders.select())).all())
