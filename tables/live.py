@@ -16,6 +16,7 @@ from domain.ranking import (
     Tally,
     TopEntry,
     TopList,
+    Window,
     hour_of,
     hours_in,
     live_window,
@@ -177,6 +178,16 @@ class LiveSales:
             for hour in hours_in(live_window(now_ms, self._hours))
         }
         return {hour: tally.quantity for hour, tally in tallies.items() if tally.quantity}
+
+    @property
+    def window(self) -> Window:
+        """The hours that the values and the index are of."""
+        return live_window(self._hour_ms, self._hours)
+
+    @property
+    def loaded_at_ms(self) -> int:
+        """When all values were last set from the database; 0 before the first time."""
+        return self._loaded_at_ms
 
     @property
     def products(self) -> int:
