@@ -124,4 +124,5 @@ class _Supervisor:
         if is_new:
             seeded.touch()
             click.echo(tour(url, self.settings.data_dir))
-        click.echo(f"ready at {url}; `fairline tour` shows what to type; Ctrl-C stops it")
+        shown = "a browser shows the best sellers there, `fairline tour` what to type"
+        click.echo(f"ready at {url}; {shown}; Ctrl-C stops it")

@@ -27,7 +27,7 @@ _CODE_BY_STATUS = {
     413: "BODY_TOO_LARGE",
 }
 _DETAIL_BY_STATUS = {
-    404: "There is no such resource; GET / lists them all.",
+    404: "There is no such resource; GET /api/v1 lists them all.",
     413: "The body is larger than 64 KiB.",
 }
 

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from web import balance, commands, coupons, health, orders, products
+from web import balance, commands, coupons, health, orders, page, products
 
 ROUTES = [
     web.get("/api/v1/balance", balance.read_balance),
@@ -17,5 +17,7 @@ ROUTES = [
     web.get("/api/v1/commands/{commandId}", commands.read_command),
     web.get("/livez", health.tell_alive),
     web.get("/readyz", health.tell_ready),
-    web.get("/", health.list_routes),
+    web.get("/api/v1", health.list_routes),
+    web.get("/", page.show_page),
+    web.get("/page/{version}/{name}", page.show_page_file),
 ]

@@ -239,4 +239,4 @@ async def test_the_edge_tells_its_health_and_its_routes(shop: Shop) -> None:
     assert ready.body["broker"] == shop.installation.settings.kafka_url
     assert ":***@" in ready.body["database"]
     assert (await shop.customer.get("/livez")).status == 200
-    assert "POST /api/v1/orders/pay" in (await shop.customer.get("/")).body["routes"]
+    assert "POST /api/v1/orders/pay" in (await shop.customer.get("/api/v1")).body["routes"]
