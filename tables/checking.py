@@ -60,6 +60,30 @@ async def compare(live: LiveSales, database: Database, window: Window) -> Compar
     raise UnsettledError(message)
 
 
+class Checks:
+    """Checks of one worker: one at a time, for all who ask for the same window meanwhile."""
+
+    def __init__(self, live: LiveSales, database: Database) -> None:
+        self._live = live
+        self._database = database
+        self._turn = asyncio.Lock()
+        self._running: dict[Window, asyncio.Task[Comparison]] = {}
+
+    async def compare(self, window: Window) -> Comparison:
+        """Compare, or wait for the running comparison of this window; raises what it raises."""
+        task = self._running.get(window)
+        if task is None:
+            task = asyncio.create_task(self._in_turn(window))
+            self._running[window] = task
+            task.add_done_callback(lambda _: self._running.pop(window))
+        # Who asked first may go away; the others still wait.
+        return await asyncio.shield(task)
+
+    async def _in_turn(self, window: Window) -> Comparison:
+        async with self._turn:
+            return await compare(self._live, self._database, window)
+
+
 class _Basis(NamedTuple):
     """What must stay for two looks to be at the same table, and at the same hours."""
 

@@ -5,9 +5,10 @@ from datetime import datetime
 
 import msgspec
 
+from domain.comparison import Comparison, Difference
 from domain.ranking import LogPoint, SourcePartition, Tally, TopEntry, TopList, Window
 from streams import wire
-from streams.outcomes import epoch_ms, moment
+from streams.outcomes import epoch_ms, moment, moment_or_none
 
 
 class CountedSource(wire.Shape):
@@ -52,9 +53,31 @@ class PartitionTop(wire.Shape):
     loaded_at: datetime = moment(0)
 
 
+class DifferentHour(wire.Shape):
+    """Where the table and SQL differ; without an hour the index's sum of the window is meant."""
+
+    product_id: int
+    hour: datetime | None
+    table: int
+    sql: int
+
+
+class CheckedTable(wire.Shape):
+    """What a check compared, with the number of differences and the first of them."""
+
+    generation: int
+    partitions: list[int]
+    window: CountedWindow
+    products: int
+    hours: int
+    differences: int
+    first: list[DifferentHour]
+
+
 _encode = msgspec.json.Encoder().encode
 _decode_tally = msgspec.json.Decoder(HourSales).decode
 _decode_top = msgspec.json.Decoder(PartitionTop).decode
+_decode_checked = msgspec.json.Decoder(CheckedTable).decode
 EMPTY_TALLY = _encode(HourSales(0, []))
 
 
@@ -82,7 +105,7 @@ def encode_top(top: TopList) -> bytes:
         PartitionTop(
             partition=top.partition,
             generation=top.generation,
-            window=CountedWindow(moment(top.window.start_ms), moment(top.window.end_ms)),
+            window=counted_window(top.window),
             as_of=moment(top.as_of_ms),
             entries=sold_products(top.entries),
             owner=top.owner,
@@ -98,7 +121,7 @@ def decode_top(value: bytes) -> TopList:
     return TopList(
         partition=found.partition,
         generation=found.generation,
-        window=Window(epoch_ms(found.window.start), epoch_ms(found.window.end)),
+        window=_window_of(found.window),
         as_of_ms=epoch_ms(found.as_of),
         entries=entries,
         owner=found.owner,
@@ -109,3 +132,52 @@ def decode_top(value: bytes) -> TopList:
 def sold_products(entries: Iterable[TopEntry]) -> list[SoldProduct]:
     """Show entries, best first."""
     return [SoldProduct(entry.product_id, entry.quantity) for entry in entries]
+
+
+def counted_window(window: Window) -> CountedWindow:
+    """Show a window."""
+    return CountedWindow(moment(window.start_ms), moment(window.end_ms))
+
+
+def _window_of(shown: CountedWindow) -> Window:
+    return Window(epoch_ms(shown.start), epoch_ms(shown.end))
+
+
+def encode_comparison(found: Comparison) -> bytes:
+    """Encode what a check compared."""
+    return _encode(
+        CheckedTable(
+            generation=found.generation,
+            partitions=list(found.partitions),
+            window=counted_window(found.window),
+            products=found.products,
+            hours=found.hours,
+            differences=found.differences,
+            first=[
+                DifferentHour(each.product_id, moment_or_none(each.hour_ms), each.table, each.sql)
+                for each in found.first
+            ],
+        )
+    )
+
+
+def decode_comparison(value: bytes) -> Comparison:
+    """Read what a check compared; raises msgspec.DecodeError or ValueError for anything else."""
+    found = _decode_checked(value)
+    return Comparison(
+        generation=found.generation,
+        partitions=tuple(found.partitions),
+        window=_window_of(found.window),
+        products=found.products,
+        hours=found.hours,
+        differences=found.differences,
+        first=tuple(
+            Difference(
+                each.product_id,
+                None if each.hour is None else epoch_ms(each.hour),
+                each.table,
+                each.sql,
+            )
+            for each in found.first
+        ),
+    )

@@ -17,12 +17,15 @@ from streams.app import FaustSettings
 from streams.leave import leave
 from streams.topics import Topic, Topics
 from tables.app import RankingHooks, changelog_topic, create_ranking_app
+from tables.checking import Checks
 from tables.clock import now_ms
 from tables.daily import DailyBatch
 from tables.live import Assignment, LiveSales
+from tables.owners import Owners
 from tables.sale_intake import SaleIntake
+from tables.top_lists import TopListReader
 from tables.top_publisher import TopPublisher
-from tables.views import add_views
+from tables.views import Sources, add_views
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +64,12 @@ class RankingWorker:
         self._daily = DailyBatch(database, zone, self._offsets_at)
         self._zone = zone
         self._app: Any = None
+        self._top_lists = TopListReader(
+            kafka_url=faust_settings.kafka_url,
+            topic=topics.product_top.name,
+            partitions=topics.product_sales.partitions,
+            hours=hours,
+        )
 
     async def start(self) -> None:
         """Take part in the group; returns once the sums of the own partitions are loaded."""
@@ -75,6 +84,7 @@ class RankingWorker:
         )
         await self._producer.start()
         self._make_app(self._producer)
+        await self._top_lists.start()
         await self._app.start()
         publisher = TopPublisher(self._live, self._producer, self._topics.product_top.name)
         self._run(publisher.run())
@@ -86,7 +96,20 @@ class RankingWorker:
         self._app = ranking.app
         self._live = LiveSales(ranking.sales, hours=self._hours, owner=self._owner)
         self._intake = SaleIntake(self._live, producer, self._topics, leave=leave)
-        add_views(ranking, self._live, lambda: self._why_failed() is None)
+        owners = Owners(self._topics.product_sales.partitions, self._top_lists.lists)
+        checks = Checks(self._live, self._database)
+        sources = Sources(self._live, checks, owners, self._top_lists, self.status)
+        add_views(self._app, sources)
+
+    def status(self) -> dict[str, bool]:
+        """Return each check by name; the worker is ready when all hold."""
+        app, live = self._app, self._live
+        is_present = live.assignment.generation == app.consumer_generation_id
+        return {
+            "alive": self._why_failed() is None,
+            "consuming": not app.rebalancing and not app.in_recovery,
+            "loaded": is_present and live.loaded_at_ms > 0,
+        }
 
     async def _process(self, stream: Any) -> None:
         await self._intake.process(stream)
@@ -157,6 +180,7 @@ class RankingWorker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._app is not None:
             await self._app.stop()
+        await self._top_lists.stop()
         if self._producer is not None:
             await self._producer.stop()
 

@@ -36,7 +36,7 @@ PACKAGE_TO_ALLOWED: dict[str, set[str]] = {
 PACKAGE_TO_FOREIGN: dict[str, set[str]] = {
     "storage": {"faust", "mode", "aiokafka", "aiohttp", "redis"},
     "streams": {"aiohttp", "redis"},
-    "tables": {"aiohttp", "redis"},
+    "tables": {"redis"},
     "web": {"faust", "mode"},
 }
 
