@@ -1,13 +1,12 @@
 """Best sellers of one partition, kept in order: O(log n) for a sale, never a scan of products.
 
-Pure: time comes as an argument.
+Pure: no clock, no input, no output.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
 from heapq import heapify, heappop, heappush
 
-from domain.ranking import TOP_MAX, WINDOW_HOURS, TopEntry, hour_of, live_window
+from domain.ranking import TOP_MAX, TopEntry
 
 
 class Leaderboard:
@@ -17,9 +16,10 @@ class Leaderboard:
     are thrown away when they come up, and all at once when they outnumber the true ones.
     """
 
-    def __init__(self) -> None:
-        self._totals: dict[int, int] = {}
+    def __init__(self, totals: Mapping[int, int] | None = None) -> None:
+        self._totals = {key: total for key, total in (totals or {}).items() if total}
         self._heap: list[tuple[int, int]] = []
+        self._renew_heap()
 
     def __len__(self) -> int:
         """Return the number of products that have a total."""
@@ -32,16 +32,29 @@ class Leaderboard:
 
     def add(self, product_id: int, quantity: int) -> None:
         """Add to a product's total. A product without a positive total has no place."""
+        total = self._add(product_id, quantity)
+        if total > 0:
+            heappush(self._heap, (-total, product_id))
+        if len(self._heap) > 2 * len(self._totals) + TOP_MAX:
+            self._renew_heap()
+
+    def take_back(self, pieces: Mapping[int, int]) -> None:
+        """Take pieces of many products from their totals, for the price of one new heap."""
+        for product_id, quantity in pieces.items():
+            self._add(product_id, -quantity)
+        self._renew_heap()
+
+    def _add(self, product_id: int, quantity: int) -> int:
         total = self._totals.get(product_id, 0) + quantity
         if total == 0:
             self._totals.pop(product_id, None)
         else:
             self._totals[product_id] = total
-        if total > 0:
-            heappush(self._heap, (-total, product_id))
-        if len(self._heap) > 2 * len(self._totals) + TOP_MAX:
-            self._heap = [(-total, key) for key, total in self._totals.items() if total > 0]
-            heapify(self._heap)
+        return total
+
+    def _renew_heap(self) -> None:
+        self._heap = [(-total, key) for key, total in self._totals.items() if total > 0]
+        heapify(self._heap)
 
     def top(self, limit: int = TOP_MAX) -> tuple[TopEntry, ...]:
         """Return the highest totals: most pieces first, then the lower product id."""
@@ -54,48 +67,3 @@ class Leaderboard:
         for place in found:
             heappush(self._heap, place)
         return tuple(TopEntry(product_id, -negative) for negative, product_id in found)
-
-
-class HourlySales:
-    """Sales of one partition's products by hour, and their sums over the live window."""
-
-    def __init__(self, now_ms: int, hours: int = WINDOW_HOURS) -> None:
-        self._hours = hours
-        self._start_ms = live_window(now_ms, hours).start_ms
-        self._by_hour: defaultdict[int, defaultdict[int, int]] = defaultdict(
-            lambda: defaultdict(int)
-        )
-        self._sums = Leaderboard()
-
-    @property
-    def products(self) -> int:
-        """The number of products that sold something in the window."""
-        return len(self._sums)
-
-    @property
-    def totals(self) -> Mapping[int, int]:
-        """What each product sold in the window."""
-        return self._sums.totals
-
-    def add(self, product_id: int, sold_at_ms: int, quantity: int) -> None:
-        """Count pieces in the hour of their sale; nothing where that hour has left the window."""
-        if sold_at_ms >= self._start_ms:
-            self._by_hour[hour_of(sold_at_ms)][product_id] += quantity
-            self._sums.add(product_id, quantity)
-
-    def advance(self, now_ms: int) -> bool:
-        """Move the window to a time, never back; tell whether hours have left it."""
-        self._start_ms = max(self._start_ms, live_window(now_ms, self._hours).start_ms)
-        left = [hour for hour in self._by_hour if hour < self._start_ms]
-        for hour in left:
-            for product_id, quantity in self._by_hour.pop(hour).items():
-                self._sums.add(product_id, -quantity)
-        return bool(left)
-
-    def holds(self, sold_at_ms: int) -> bool:
-        """Tell whether a time lies in the window, or ahead of it."""
-        return sold_at_ms >= self._start_ms
-
-    def top(self, limit: int = TOP_MAX) -> tuple[TopEntry, ...]:
-        """Return the best sellers of the window."""
-        return self._sums.top(limit)

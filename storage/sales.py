@@ -1,7 +1,9 @@
 """Sums of what was sold, from the orders themselves."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,9 +13,11 @@ from storage.engine import Database
 from storage.marks import load_marks
 from storage.schema import order_lines, orders
 
+# So many lines come at once: a few milliseconds of work, however many there are in all.
+LINES_AT_ONCE = 2_000
 
-@dataclass(frozen=True, slots=True)
-class HourSum:
+
+class HourSum(NamedTuple):
     """What one product sold in one UTC hour."""
 
     product_id: int
@@ -21,12 +25,36 @@ class HourSum:
     quantity: int
 
 
+class HourSums:
+    """What each product sold in each hour: a million sums in the memory of two numbers each."""
+
+    def __init__(self) -> None:
+        self._hours: defaultdict[int, dict[int, int]] = defaultdict(dict)
+
+    def add(self, lines: Iterable[tuple[int, int, int]]) -> None:
+        """Add lines of product, number of the hour, and quantity."""
+        for product_id, hour, quantity in lines:
+            sums = self._hours[hour]
+            sums[product_id] = sums.get(product_id, 0) + quantity
+
+    def __len__(self) -> int:
+        """Return the number of sums."""
+        return sum(map(len, self._hours.values()))
+
+    def __iter__(self) -> Iterator[HourSum]:
+        """Iterate over the sums, hour by hour."""
+        for hour, sums in self._hours.items():
+            hour_ms = hour * HOUR_MS
+            for product_id, quantity in sums.items():
+                yield HourSum(product_id, hour_ms, quantity)
+
+
 @dataclass(frozen=True, slots=True)
 class SalesSnapshot:
     """Sums and marks of one moment: a sale is in the sums if and only if it is below its mark."""
 
     marks: Mapping[SourcePartition, LogPoint]
-    sums: list[HourSum]
+    sums: Iterable[HourSum] = field(default_factory=HourSums)
 
 
 async def load_sales_snapshot(database: Database, since_ms: int) -> SalesSnapshot:
@@ -36,20 +64,31 @@ async def load_sales_snapshot(database: Database, since_ms: int) -> SalesSnapsho
             SourcePartition(*place): LogPoint(mark.epoch, mark.next_offset)
             for place, mark in (await load_marks(connection)).items()
         }
-        return SalesSnapshot(marks, await list_hour_sums(connection, since_ms))
+        return SalesSnapshot(marks, await _sum_lines(connection, since_ms))
 
 
-async def list_hour_sums(connection: AsyncConnection, since_ms: int) -> list[HourSum]:
-    """List what each product sold in each hour from a time on."""
-    hour = sa.cast(orders.c.paid_at_ms // HOUR_MS, sa.BigInteger)
+async def _sum_lines(connection: AsyncConnection, since_ms: int) -> HourSums:
+    """Sum the lines of paid orders as they come in.
+
+    The database would take seconds over a sum of a million lines before the first row came, more
+    than it grants a statement; and their arrival all at once would hold the event loop up. Asked
+    for hour by hour, PostgreSQL reads all lines again for each hour.
+    """
     query = (
-        sa.select(order_lines.c.product_id, hour, pieces())
+        sa.select(
+            order_lines.c.product_id,
+            sa.cast(orders.c.paid_at_ms // HOUR_MS, sa.BigInteger),
+            order_lines.c.quantity,
+        )
         .join_from(orders, order_lines)
         .where(orders.c.status == "PAID", orders.c.paid_at_ms >= since_ms)
-        .group_by(order_lines.c.product_id, hour)
+        .execution_options(yield_per=LINES_AT_ONCE)
     )
-    found = await connection.execute(query)
-    return [HourSum(row[0], row[1] * HOUR_MS, row[2]) for row in found]
+    sums = HourSums()
+    async with connection.stream(query) as lines:
+        async for portion in lines.partitions():
+            sums.add(portion)
+    return sums
 
 
 def pieces() -> sa.ColumnElement[int]:

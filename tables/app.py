@@ -7,10 +7,9 @@ from zoneinfo import ZoneInfo
 
 from domain.ranking import HOUR_MS, WINDOW_HOURS
 from streams.app import FaustSettings, create_faust_app
-from streams.topics import DAY_MS, Topic, Topics
+from streams.topics import Topic, Topics
 from tables.sale_intake import SaleStream
 from tables.sales_table import SalesTable
-from tables.shapes import EMPTY_TALLY
 
 TABLE = "sales"
 
@@ -24,14 +23,19 @@ class RankingHooks(NamedTuple):
 
 
 class RankingApp(NamedTuple):
-    """The Faust app, and its table seen through windows."""
+    """The Faust app, and its windowed table."""
 
     app: Any
-    sales: Any
+    table: SalesTable
 
 
 def create_ranking_app(
-    settings: FaustSettings, topics: Topics, zone: ZoneInfo, hooks: RankingHooks
+    settings: FaustSettings,
+    topics: Topics,
+    zone: ZoneInfo,
+    hooks: RankingHooks,
+    *,
+    hours: int = WINDOW_HOURS,
 ) -> RankingApp:
     """Make the app. None of the hooks may raise: Faust swallows it, or dies of it."""
     app = create_faust_app(settings)
@@ -42,10 +46,9 @@ def create_ranking_app(
         TABLE,
         key_type=str,
         value_type=bytes,
-        default=lambda: EMPTY_TALLY,
         partitions=source.partitions,
     )
-    sales = table.tumbling(timedelta(milliseconds=HOUR_MS), expires=timedelta(hours=WINDOW_HOURS))
+    table.tumbling(timedelta(milliseconds=HOUR_MS), expires=timedelta(hours=hours))
     table.on_recover(hooks.load)
 
     async def count_sales(stream: SaleStream) -> None:
@@ -58,10 +61,13 @@ def create_ranking_app(
         await hooks.at_midnight()
 
     app.crontab("0 0 * * *", timezone=zone)(store_daily_ranking)
-    return RankingApp(app, sales)
+    return RankingApp(app, table)
 
 
-def changelog_topic(group: str, topics: Topics) -> Topic:
-    """Name the table's changelog as Faust does. Nothing reads it back: it may be lost."""
-    config = {"cleanup.policy": "compact,delete", "retention.ms": str(3 * DAY_MS)}
+def changelog_topic(group: str, topics: Topics, hours: int = WINDOW_HOURS) -> Topic:
+    """Name the table's changelog as Faust does. Nothing reads it back: it may be lost.
+
+    An hour that leaves the window gets no tombstones: its records are too old to be kept.
+    """
+    config = {"cleanup.policy": "compact,delete", "retention.ms": str(hours * HOUR_MS)}
     return Topic(f"{group}-{TABLE}-changelog", topics.product_sales.partitions, config)

@@ -1,22 +1,18 @@
 """What this worker knows of sales: the Faust table, and an index of it for each partition."""
 
 import asyncio
-import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
-from domain.leaderboard import HourlySales
+from domain.leaderboard import Leaderboard
 from domain.ranking import (
     WINDOW_HOURS,
     LogPoint,
     Sale,
     SourcePartition,
-    Tally,
     TopEntry,
     TopList,
-    Window,
     hour_of,
     hours_in,
     live_window,
@@ -24,60 +20,58 @@ from domain.ranking import (
 )
 from storage.sales import HourSum, SalesSnapshot
 from streams.codec import partition_of
-from tables.sales_table import StoredHour
-from tables.shapes import decode_tally, encode_tally
+from tables.hourly_values import HourlyValues
+from tables.loading import Assignment, Loading
+from tables.shapes import EMPTY_TALLY, decode_tally, encode_tally, quantity_of
 
-log = logging.getLogger(__name__)
 
+class HourlyTable(Protocol):
+    """What is used of the sales table."""
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """The partitions of `product-sales` that are this worker's, and the group's generation."""
+    by_hour: HourlyValues
 
-    generation: int
-    partitions: Collection[int]
-    of_partitions: int
+    def put(self, key: str, hour_ms: int, value: bytes) -> None:
+        """Set a value and write it to the changelog."""
+        ...
 
 
 class LiveSales:
     """Counts sales into the table, and keeps each partition's best sellers at hand."""
 
-    def __init__(self, windowed_table: Any, *, hours: int = WINDOW_HOURS, owner: str = "") -> None:
-        self._table = windowed_table
+    def __init__(self, table: HourlyTable, *, hours: int = WINDOW_HOURS, owner: str = "") -> None:
+        self._table = table
         self._hours = hours
         self._owner = owner
-        self._loaded_at_ms = 0
         self._marks: Mapping[SourcePartition, LogPoint] = {}
-        self._index: dict[int, HourlySales] = {}
+        self._boards: dict[int, Leaderboard] = {}
         self._changed: set[int] = set()
         self._records: list[list[Sale]] = []
-        self._hour_ms = 0
+        self.window = live_window(0, hours)
+        """The hours that the values and the index are of."""
         self.assignment = Assignment(0, (), 1)
+        self.loaded_at_ms = 0
+        """When all values were last set from the database; 0 before the first time."""
         self.has_changed = asyncio.Event()
 
     def load(self, snapshot: SalesSnapshot, assignment: Assignment, now_ms: int) -> None:
+        """Load all at once what the worker loads in steps."""
+        loading = Loading(snapshot, assignment, now_ms, self._hours)
+        for _ in loading.steps():
+            pass
+        self.show(loading)
+
+    def show(self, loaded: Loading) -> None:
         """Replace all that was known by what the database says: it is the truth.
 
         Sales below the snapshot's marks are in its sums, and are dropped from now on.
         """
-        self.assignment = assignment
-        self._marks = snapshot.marks
-        self._loaded_at_ms = now_ms
-        self._hour_ms = hour_of(now_ms)
-        self._index = {
-            partition: HourlySales(now_ms, self._hours) for partition in assignment.partitions
-        }
-        self._table.table.replace(self._own(snapshot.sums))
-        self.mark_changed(assignment.partitions)
-
-    def _own(self, sums: Iterable[HourSum]) -> Iterable[StoredHour]:
-        for each in sums:
-            key = str(each.product_id)
-            partition = partition_of(key.encode(), self.assignment.of_partitions)
-            if partition in self._index:
-                self._index[partition].add(each.product_id, each.hour_ms, each.quantity)
-                value = encode_tally(Tally(each.quantity))
-                yield StoredHour(key, each.hour_ms, value, partition)
+        self.assignment = loaded.assignment
+        self.loaded_at_ms = loaded.at_ms
+        self.window = live_window(loaded.at_ms, self._hours)
+        self._marks = loaded.marks
+        self._boards = loaded.boards
+        self._table.by_hour = loaded.values
+        self.mark_changed(self._boards)
 
     def count(self, sale: Sale, partition: int) -> None:
         """Count a sale of an own partition once, in its hour, if the window still holds it.
@@ -85,18 +79,18 @@ class LiveSales:
         Called while the stream's event is the current one: the table puts the change on the
         same partition of its changelog.
         """
-        index = self._index[partition]
+        board = self._boards[partition]
+        hour_ms = hour_of(sale.sold_at_ms)
         mark = self._marks.get(sale.source)
-        if (mark is not None and sale.point < mark) or not index.holds(sale.sold_at_ms):
+        if hour_ms < self.window.start_ms or (mark is not None and sale.point < mark):
             return
-        hour = self._table.relative_to(hour_of(sale.sold_at_ms) / 1000)
         key = str(sale.product_id)
-        before = decode_tally(hour[key].value())
+        before = decode_tally(self._table.by_hour.at(key, hour_ms) or EMPTY_TALLY)
         after = before.count(sale)
         if after is before:
             return
-        hour[key] = encode_tally(after)
-        index.add(sale.product_id, sale.sold_at_ms, sale.quantity)
+        self._table.put(key, hour_ms, encode_tally(after))
+        board.add(sale.product_id, sale.quantity)
         for record in self._records:
             record.append(sale)
         self.mark_changed([partition])
@@ -113,21 +107,23 @@ class LiveSales:
 
     def stored(self) -> Iterator[HourSum]:
         """Iterate over the table's values that lie in the window, all as of this call."""
-        values = list(self._table.table.data.items())
-        start_ms = live_window(self._hour_ms, self._hours).start_ms
+        held = [
+            (hour, dict(values))
+            for hour, values in self._table.by_hour.hours.items()
+            if hour >= self.window.start_ms
+        ]
         return (
-            HourSum(int(key), round(start * 1000), decode_tally(value).quantity)
-            for (key, (start, _)), value in values
-            if start * 1000 >= start_ms
+            HourSum(int(key), hour, quantity_of(value))
+            for hour, values in held
+            for key, value in values.items()
         )
 
     def sums(self) -> dict[int, int]:
         """Return the index: the pieces that each product sold in the window."""
-        return {
-            product_id: total
-            for index in self._index.values()
-            for product_id, total in index.totals.items()
-        }
+        found: dict[int, int] = {}
+        for board in self._boards.values():
+            found.update(board.totals)
+        return found
 
     def mark_changed(self, partitions: Iterable[int]) -> None:
         """Let the lists of these partitions be published."""
@@ -136,16 +132,27 @@ class LiveSales:
 
     def advance(self, now_ms: int) -> None:
         """Let hours leave the window when the clock says so; every list is a new one then."""
-        if hour_of(now_ms) > self._hour_ms:
-            self._hour_ms = hour_of(now_ms)
-            for index in self._index.values():
-                index.advance(now_ms)
-            self.mark_changed(self._index)
+        window = live_window(now_ms, self._hours)
+        if window.start_ms > self.window.start_ms:
+            self.window = window
+            for values in self._table.by_hour.drop_before(window.start_ms):
+                self._take_back(values)
+            self.mark_changed(self._boards)
+
+    def _take_back(self, values: Mapping[str, bytes]) -> None:
+        pieces: dict[int, dict[int, int]] = {partition: {} for partition in self._boards}
+        for key, value in values.items():
+            pieces[self._partition_of(key)][int(key)] = quantity_of(value)
+        for partition, taken in pieces.items():
+            self._boards[partition].take_back(taken)
+
+    def _partition_of(self, key: str) -> int:
+        return partition_of(key.encode(), self.assignment.of_partitions)
 
     def take_changed(self, now_ms: int) -> list[TopList]:
         """Return the lists of partitions that changed since the last call."""
         self.advance(now_ms)
-        changed = [partition for partition in sorted(self._changed) if partition in self._index]
+        changed = [partition for partition in sorted(self._changed) if partition in self._boards]
         self._changed.clear()
         self.has_changed.clear()
         return [self._top_list(partition, now_ms) for partition in changed]
@@ -154,47 +161,38 @@ class LiveSales:
         return TopList(
             partition=partition,
             generation=self.assignment.generation,
-            window=live_window(self._hour_ms, self._hours),
+            window=self.window,
             as_of_ms=now_ms,
-            entries=self._index[partition].top(),
+            entries=self._boards[partition].top(),
             owner=self._owner,
-            loaded_at_ms=self._loaded_at_ms,
+            loaded_at_ms=self.loaded_at_ms,
         )
 
     def top(self, now_ms: int) -> tuple[TopEntry, ...]:
         """Return the best sellers of this worker's own partitions."""
         self.advance(now_ms)
-        return merge_tops(self._top_list(partition, now_ms) for partition in self._index)
+        return merge_tops(self._top_list(partition, now_ms) for partition in self._boards)
 
     def owns(self, product_id: int) -> bool:
         """Tell whether a product lives in a partition of this worker."""
-        key = str(product_id).encode()
-        return partition_of(key, self.assignment.of_partitions) in self._index
+        return self._partition_of(str(product_id)) in self._boards
 
     def hours(self, product_id: int, now_ms: int) -> dict[int, int]:
         """Return what a product sold in each hour of the window, read from the table."""
-        tallies = {
-            hour: decode_tally(self._table.relative_to(hour / 1000)[str(product_id)].value())
-            for hour in hours_in(live_window(now_ms, self._hours))
+        self.advance(now_ms)
+        key, by_hour = str(product_id), self._table.by_hour
+        found = {
+            hour: quantity_of(by_hour.at(key, hour) or EMPTY_TALLY)
+            for hour in hours_in(self.window)
         }
-        return {hour: tally.quantity for hour, tally in tallies.items() if tally.quantity}
-
-    @property
-    def window(self) -> Window:
-        """The hours that the values and the index are of."""
-        return live_window(self._hour_ms, self._hours)
-
-    @property
-    def loaded_at_ms(self) -> int:
-        """When all values were last set from the database; 0 before the first time."""
-        return self._loaded_at_ms
+        return {hour: quantity for hour, quantity in found.items() if quantity}
 
     @property
     def products(self) -> int:
         """The number of products of this worker that sold something in the window."""
-        return sum(index.products for index in self._index.values())
+        return sum(map(len, self._boards.values()))
 
     @property
     def values(self) -> int:
         """The number of values in the table: one for each product and hour."""
-        return len(self._table.table.data)
+        return len(self._table.by_hour)

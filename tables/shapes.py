@@ -27,6 +27,12 @@ class HourSales(wire.Shape):
     counted: list[CountedSource]
 
 
+class HourQuantity(msgspec.Struct):
+    """What is read of a value where it does not matter which sales it counts."""
+
+    quantity: int
+
+
 class SoldProduct(wire.Shape):
     """One place of a top list."""
 
@@ -76,6 +82,7 @@ class CheckedTable(wire.Shape):
 
 _encode = msgspec.json.Encoder().encode
 _decode_tally = msgspec.json.Decoder(HourSales).decode
+_decode_quantity = msgspec.json.Decoder(HourQuantity).decode
 _decode_top = msgspec.json.Decoder(PartitionTop).decode
 _decode_checked = msgspec.json.Decoder(CheckedTable).decode
 EMPTY_TALLY = _encode(HourSales(0, []))
@@ -97,6 +104,11 @@ def decode_tally(value: bytes) -> Tally:
             for each in found.counted
         },
     )
+
+
+def quantity_of(value: bytes) -> int:
+    """Read the quantity alone of a value of the sales table."""
+    return _decode_quantity(value).quantity
 
 
 def encode_top(top: TopList) -> bytes:

@@ -20,7 +20,8 @@ from tables.app import RankingHooks, changelog_topic, create_ranking_app
 from tables.checking import Checks
 from tables.clock import now_ms
 from tables.daily import DailyBatch
-from tables.live import Assignment, LiveSales
+from tables.live import LiveSales
+from tables.loading import Assignment, Loading
 from tables.owners import Owners
 from tables.sale_intake import SaleIntake
 from tables.top_lists import TopListReader
@@ -74,7 +75,7 @@ class RankingWorker:
     async def start(self) -> None:
         """Take part in the group; returns once the sums of the own partitions are loaded."""
         settings = self._faust_settings
-        changelog = changelog_topic(settings.group, self._topics)
+        changelog = changelog_topic(settings.group, self._topics, self._hours)
         await ensure_topics(settings.kafka_url, [changelog], replication=self._replication)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=settings.kafka_url,
@@ -92,9 +93,11 @@ class RankingWorker:
 
     def _make_app(self, producer: AIOKafkaProducer) -> None:
         hooks = RankingHooks(self._process, self._load, self._daily.run_until_done)
-        ranking = create_ranking_app(self._faust_settings, self._topics, self._zone, hooks)
+        ranking = create_ranking_app(
+            self._faust_settings, self._topics, self._zone, hooks, hours=self._hours
+        )
         self._app = ranking.app
-        self._live = LiveSales(ranking.sales, hours=self._hours, owner=self._owner)
+        self._live = LiveSales(ranking.table, hours=self._hours, owner=self._owner)
         self._intake = SaleIntake(self._live, producer, self._topics, leave=leave)
         owners = Owners(self._topics.product_sales.partitions, self._top_lists.lists)
         checks = Checks(self._live, self._database)
@@ -127,20 +130,30 @@ class RankingWorker:
         Faust swallows what a recovery callback raises and goes on with an unknown table: so
         this either loads, or leaves the process.
         """
-        generation = self._app.consumer_generation_id
+        assignment = self._assignment()
         try:
-            snapshot = await self._load_snapshot()
-            if generation == self._app.consumer_generation_id:
-                self._live.load(snapshot, self._assignment(generation), now_ms())
-                log.info("ranking loaded: %d sums, generation %d", len(snapshot.sums), generation)
+            loading = await self._prepare(assignment)
+            # Partitions have moved meanwhile: then they are loaded anew beside this.
+            if assignment.generation == self._app.consumer_generation_id:
+                self._live.show(loading)
+                values, generation = self._live.values, assignment.generation
+                log.info("ranking loaded: %d values, generation %d", values, generation)
         except Exception:
             leave("the sums of sales could not be loaded")
 
-    async def _load_snapshot(self) -> SalesSnapshot:
+    async def _prepare(self, assignment: Assignment) -> Loading:
+        """Build aside what is to be known; the loop is given back after every few milliseconds."""
+        at_ms = now_ms()
+        snapshot = await self._load_snapshot(live_window(at_ms, self._hours).start_ms)
+        loading = Loading(snapshot, assignment, at_ms, self._hours)
+        for _ in loading.steps():
+            await asyncio.sleep(0)
+        return loading
+
+    async def _load_snapshot(self, since_ms: int) -> SalesSnapshot:
         deadline = time.monotonic() + self._retry_seconds_max
         while True:
             try:
-                since_ms = live_window(now_ms(), self._hours).start_ms
                 return await load_sales_snapshot(self._database, since_ms)
             except Exception as error:
                 if time.monotonic() > deadline:
@@ -148,10 +161,10 @@ class RankingWorker:
                 log.warning("the sums of sales wait for the database: %r", error)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _assignment(self, generation: int) -> Assignment:
+    def _assignment(self) -> Assignment:
         topic = self._topics.product_sales
         own = {tp.partition for tp in self._app.consumer.assignment() if tp.topic == topic.name}
-        return Assignment(generation, own, topic.partitions)
+        return Assignment(self._app.consumer_generation_id, own, topic.partitions)
 
     async def _offsets_at(self, at_ms: int) -> Mapping[tuple[str, int], int]:
         return await offsets_at(self._faust_settings.kafka_url, self._topics.user_commands, at_ms)

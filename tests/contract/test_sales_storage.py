@@ -55,4 +55,4 @@ async def test_a_snapshot_has_the_marks_of_its_moment(database: Database) -> Non
         await insert_marks(connection, [Mark("user-commands", 3, 2, 41, 0)])
     snapshot = await load_sales_snapshot(database, 0)
     assert snapshot.marks == {SourcePartition("user-commands", 3): LogPoint(2, 41)}
-    assert snapshot.sums == []
+    assert list(snapshot.sums) == []

@@ -5,8 +5,6 @@ producer appends to, and a worker that is killed at any moment and begins anew f
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -24,40 +22,23 @@ from domain.ranking import (
 )
 from storage.sales import HourSum, SalesSnapshot
 from streams.codec import partition_of
-from tables.live import Assignment, LiveSales
-from tables.sales_table import StoredHour
-from tables.shapes import EMPTY_TALLY
+from tables.hourly_values import HourlyValues, windowed
+from tables.live import LiveSales
+from tables.loading import Assignment
 
 NOW = 1_773_146_096_789
 PARTITIONS = 2
 SOURCES = [SourcePartition("user-commands", number) for number in range(2)]
 
 
-class DictTable:
-    """The values of a windowed table, without Faust."""
+class PlainTable:
+    """The sales table without Faust."""
 
     def __init__(self) -> None:
-        self.data: dict[tuple[str, int], bytes] = {}
-        self.table = self
+        self.by_hour = HourlyValues()
 
-    def replace(self, hours: Iterable[StoredHour]) -> None:
-        self.data = {(hour.key, hour.hour_ms): hour.value for hour in hours}
-
-    def relative_to(self, seconds: float) -> "DictWindow":
-        return DictWindow(self.data, round(seconds * 1000))
-
-
-class DictWindow:
-    def __init__(self, data: dict[tuple[str, int], bytes], hour_ms: int) -> None:
-        self._data = data
-        self._hour_ms = hour_ms
-
-    def __getitem__(self, key: str) -> Any:
-        found = self._data.get((key, self._hour_ms), EMPTY_TALLY)
-        return type("Value", (), {"value": lambda _: found})()
-
-    def __setitem__(self, key: str, value: bytes) -> None:
-        self._data[key, self._hour_ms] = value
+    def put(self, key: str, hour_ms: int, value: bytes) -> None:
+        self.by_hour[windowed(key, hour_ms)] = value
 
 
 class Payments(RuleBasedStateMachine):
@@ -70,7 +51,7 @@ class Payments(RuleBasedStateMachine):
         self.published = dict.fromkeys(SOURCES, 0)
         self.log: list[Sale] = []
         self.position = 0
-        self.live = LiveSales(DictTable())
+        self.live = LiveSales(PlainTable())
 
     @initialize()
     def start(self) -> None:
@@ -106,7 +87,7 @@ class Payments(RuleBasedStateMachine):
     @rule(back=st.integers(0, 6))
     def restart(self, back: int) -> None:
         """Kill the worker; a new one loads, and reads again from an older position."""
-        self.live = LiveSales(DictTable())
+        self.live = LiveSales(PlainTable())
         self.rebalance(back)
 
     @rule(back=st.integers(0, 6))

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.leaderboard import HourlySales, Leaderboard
+from domain.leaderboard import Leaderboard
 from domain.ranking import (
     HOUR_MS,
+    TOP_MAX,
     LogPoint,
     Sale,
     SourcePartition,
@@ -143,63 +144,26 @@ def test_a_leaderboard_is_what_sorting_all_totals_would_give(
     assert board.top(limit) == tuple(expected[:limit])
 
 
-#   now - 72 h         start                                    now
-#   --------*---------[*---------------------------------------*--)--*--
-#         ignored    counted                                counted  counted
-def test_sales_before_the_window_are_ignored_and_late_ones_count() -> None:
-    sales = HourlySales(NOW)
-    start = live_window(NOW).start_ms
-    for product_id, at in enumerate((start - 1, start, NOW, NOW + 60_000), 1):
-        sales.add(product_id, at, 1)
-    assert [entry.product_id for entry in sales.top()] == [2, 3, 4]
-    assert not sales.holds(start - 1)
-
-
-#   10:00                     13:00     14:00
-#   [.......[sold.............*.......]  *      the hour of the sale leaves at once, with no sale
-def test_an_hour_leaves_the_window_on_the_hour_without_a_new_sale() -> None:
-    sales = HourlySales(NOW)
-    oldest = live_window(NOW).start_ms
-    sales.add(1, oldest + HOUR_MS - 1, 5)
-    sales.add(2, oldest + HOUR_MS, 3)
-    assert not sales.advance(hour_of(NOW) + HOUR_MS - 1)
-    assert sales.top() == ((1, 5), (2, 3))
-    assert sales.advance(hour_of(NOW) + HOUR_MS)
-    assert sales.top() == ((2, 3),)
-    assert sales.products == 1
-
-
-def test_the_window_never_moves_back() -> None:
-    sales = HourlySales(NOW)
-    sales.advance(NOW + 2 * HOUR_MS)
-    sales.advance(NOW)
-    assert not sales.holds(live_window(NOW).start_ms)
-
-
 @given(
-    st.lists(
-        st.tuples(st.integers(1, 9), st.integers(-80, 4), st.integers(1, 5), st.booleans()),
-        max_size=200,
-    )
+    st.dictionaries(st.integers(1, 12), st.integers(-5, 20)),
+    st.dictionaries(st.integers(1, 12), st.integers(-5, 20)),
 )
-def test_hourly_sales_are_what_a_count_of_all_sales_would_give(
-    sold: list[tuple[int, int, int, bool]],
+def test_what_is_taken_back_at_once_is_as_if_it_had_never_been_added(
+    first: dict[int, int], second: dict[int, int]
 ) -> None:
-    now = NOW
-    live, counted = HourlySales(now), list[tuple[int, int, int]]()
-    for product_id, hours_ago, quantity, turn in sold:
-        at = now + hours_ago * HOUR_MS
-        live.add(product_id, at, quantity)
-        counted.append((product_id, at, quantity))
-        if turn:
-            now += HOUR_MS
-            live.advance(now)
-        # What was too old when it came stays uncounted; the window only moves on.
-        counted = [each for each in counted if each[1] >= live_window(now).start_ms]
-    totals = Counter[int]()
-    for product_id, _, quantity in counted:
-        totals[product_id] += quantity
-    assert live.top() == tuple(sorted((TopEntry(*t) for t in totals.items()), key=rank_order))
+    board = Leaderboard(first)
+    for product_id, quantity in second.items():
+        board.add(product_id, quantity)
+    board.take_back(first)
+    assert board.top() == Leaderboard(second).top()
+    assert board.totals == {key: total for key, total in second.items() if total}
+
+
+def test_a_heap_holds_no_more_than_twice_the_products() -> None:
+    board = Leaderboard()
+    for number in range(10_000):
+        board.add(number % 50, 1)
+    assert len(board._heap) <= 2 * 50 + TOP_MAX
 
 
 def top_list(partition: int, *entries: tuple[int, int], generation: int = 1) -> TopList:

@@ -1,0 +1,79 @@
+"""Sums of the database on their way to become what a worker knows: built aside, in slices."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from sys import intern
+
+from domain.leaderboard import Leaderboard
+from domain.ranking import Tally, live_window
+from storage.sales import HourSum, SalesSnapshot
+from streams.codec import partition_of
+from tables.hourly_values import HourlyValues
+from tables.shapes import encode_tally
+
+# So many sums are built before the loop is given back: some milliseconds.
+SLICE = 5_000
+
+_Place = tuple[str, dict[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The partitions of `product-sales` that are this worker's, and the group's generation."""
+
+    generation: int
+    partitions: Collection[int]
+    of_partitions: int
+
+
+class Loading:
+    """What a worker will know of its partitions, once all `steps` are taken."""
+
+    def __init__(
+        self, snapshot: SalesSnapshot, assignment: Assignment, at_ms: int, hours: int
+    ) -> None:
+        self.marks = snapshot.marks
+        self.assignment = assignment
+        self.at_ms = at_ms
+        self.values = HourlyValues()
+        self.boards: dict[int, Leaderboard] = {}
+        self._sums = iter(snapshot.sums)
+        self._start_ms = live_window(at_ms, hours).start_ms
+        self._totals: dict[int, dict[int, int]] = {each: {} for each in assignment.partitions}
+        self._places: dict[int, _Place | None] = {}
+
+    def steps(self) -> Iterator[None]:
+        """Build a part before each item: between two of them the event loop can do other work."""
+        while portion := list(islice(self._sums, SLICE)):
+            self._take(portion)
+            yield
+        for partition, totals in self._totals.items():
+            self.boards[partition] = Leaderboard(totals)
+            yield
+
+    def _take(self, sums: Iterable[HourSum]) -> None:
+        hours, places = self.values.hours, self._places
+        for product_id, hour_ms, quantity in sums:
+            try:
+                place = places[product_id]
+            except KeyError:
+                place = places[product_id] = self._place_of(product_id)
+            if place is not None and hour_ms >= self._start_ms:
+                key, totals = place
+                hours[hour_ms][key] = _encoded(quantity)
+                totals[product_id] = totals.get(product_id, 0) + quantity
+
+    def _place_of(self, product_id: int) -> _Place | None:
+        """Return a product's key and its partition's totals; None where another worker owns it."""
+        key = str(product_id)
+        partition = partition_of(key.encode(), self.assignment.of_partitions)
+        totals = self._totals.get(partition)
+        return None if totals is None else (intern(key), totals)
+
+
+@lru_cache(maxsize=4096)
+def _encoded(quantity: int) -> bytes:
+    """Encode a sum; equal ones share their bytes."""
+    return encode_tally(Tally(quantity))
