@@ -106,6 +106,7 @@ async def _edge(settings: Settings, database: Database, checks: Checks) -> Async
         cache_prefix=f"{settings.topic_prefix}fairline:",
         edge_number=settings.edge_number,
         wait_seconds=settings.wait_seconds,
+        stream_clients_max=settings.stream_clients_max,
         limits=Limits(settings.queue_seconds_max, settings.session_timeout_seconds),
     )
     edge = create_edge(edge_settings, database, top_lists=top_lists, more_checks=checks)

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     queue_seconds_max: float = Field(
         2.0, gt=0, le=600, description="Expected wait above which the edge says 429."
     )
+    stream_clients_max: int = Field(
+        1000, ge=1, le=100_000, description="Viewers of the live ranking's stream, per edge."
+    )
     balance_max: int = Field(
         10_000_000, ge=1, le=2**62, description="Highest balance of a user, in won."
     )

@@ -15,6 +15,8 @@ WINDOW_HOURS = 72
 TOP_MAX = 100
 # Clocks of brokers and workers differ a little; a sale dated further ahead is a bad producer's.
 AHEAD_MS_MAX = 300_000
+# How far the clocks of two ranking workers may be apart; shorter than any session timeout.
+CLOCKS_MS_MAX = 5_000
 
 
 class Window(NamedTuple):
@@ -130,12 +132,20 @@ class TopList:
 def supersedes(new: TopList, held: TopList | None) -> bool:
     """Tell whether a list that comes later in the log replaces the one held.
 
-    A former owner's late list does not. A list of a later hour always does: group generations
-    begin anew when a group was forgotten, and the owner of today repeats its list at once.
+    A list of a later hour does: its sender's clock has turned, and today's owner repeats its own
+    list on the hour, so it has the last word in any case. Otherwise the later load does. A former
+    owner's late list (a zombie's) was loaded before the present owner's; the generation alone
+    would not tell, since a group that was forgotten begins its generations anew. Only where two
+    loads are so close that the clocks of two machines may disagree about their order does the
+    generation decide; a group is not forgotten within that time, since its members' sessions
+    outlast it. Of two lists of one load the later in the log is the newer.
     """
-    return (
-        held is None or new.window.end_ms > held.window.end_ms or new.generation >= held.generation
-    )
+    if held is None or new.window.end_ms > held.window.end_ms:
+        return True
+    later_ms = new.loaded_at_ms - held.loaded_at_ms
+    if abs(later_ms) > CLOCKS_MS_MAX:
+        return later_ms > 0
+    return new.generation >= held.generation
 
 
 def rank_order(entry: TopEntry) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -38,14 +38,20 @@ class TopView:
 
 
 class TopLists:
-    """The newest list of each partition, and what they say together."""
+    """The newest list of each partition, and what they say together.
+
+    Only lists of one window are merged: until every partition's list has turned to the next one,
+    the last whole view stays. Where there was none yet, the newest window's lists are shown.
+    """
 
     def __init__(self, partitions: int, hours: int = WINDOW_HOURS) -> None:
         self._partitions = partitions
         self._hours = hours
         self._lists: dict[int, TopList] = {}
+        self._shown: list[TopList] = []
         self._merged: TopView | None = None
-        self._was_whole = False
+        self.was_whole = False
+        """Whether all partitions' lists have been one view; the last such view is shown."""
 
     def put(self, top: TopList) -> None:
         """Take a list as it comes from the log."""
@@ -54,16 +60,12 @@ class TopLists:
         if not supersedes(top, self._lists.get(top.partition)):
             return
         self._lists[top.partition] = top
-        # Lists of two hours sum two windows: between the hours, the last whole view stays.
-        if whole := self._is_whole():
-            self._was_whole = whole
-        if whole or not self._was_whole:
-            self._merged = _merge(self._lists.values())
-
-    def _is_whole(self) -> bool:
-        """Tell whether all partitions' lists are there, and all sum the same window."""
-        windows = {top.window for top in self._lists.values()}
-        return len(windows) == 1 and len(self._lists) == self._partitions
+        newest = max((each.window for each in self._lists.values()), key=_by_end)
+        together = [each for each in self._lists.values() if each.window == newest]
+        is_whole = len(together) == self._partitions
+        if is_whole or not self.was_whole:
+            self._shown, self._merged = together, None
+        self.was_whole = self.was_whole or is_whole
 
     def lists(self) -> Mapping[int, TopList]:
         """Return the newest list of each partition that has one."""
@@ -71,17 +73,19 @@ class TopLists:
 
     def view(self, limit: int = TOP_MAX) -> TopView:
         """Return the best sellers; none, as of now, where no list was ever published."""
-        merged = self._merged
-        if merged is None:
+        if not self._shown:
             return TopView((), now_ms(), live_window(now_ms(), self._hours))
-        return TopView(merged.entries[:limit], merged.as_of_ms, merged.window)
+        if self._merged is None:
+            self._merged = _merge(self._shown)
+        return TopView(self._merged.entries[:limit], self._merged.as_of_ms, self._merged.window)
 
 
-def _merge(lists: Iterable[TopList]) -> TopView:
-    listed = list(lists)
-    newest = max((top.window for top in listed), key=lambda window: window.end_ms)
-    as_of_ms = max(top.as_of_ms for top in listed)
-    return TopView(merge_tops(listed), as_of_ms, newest)
+def _by_end(window: Window) -> tuple[int, int]:
+    return (window.end_ms, window.start_ms)
+
+
+def _merge(lists: Sequence[TopList]) -> TopView:
+    return TopView(merge_tops(lists), max(top.as_of_ms for top in lists), lists[0].window)
 
 
 class TopListReader:
@@ -95,6 +99,7 @@ class TopListReader:
         self._hours = hours
         self._lists = TopLists(partitions, hours)
         self._caught_up = asyncio.Event()
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -109,6 +114,10 @@ class TopListReader:
     def lists(self) -> Mapping[int, TopList]:
         """Return the newest list of each partition that has one."""
         return self._lists.lists()
+
+    def next_change(self) -> asyncio.Event:
+        """Return what is set at the next change; ask for it before you look at the top."""
+        return self._changed
 
     async def start(self) -> None:
         """Begin to read; returns at once, also while the broker is away."""
@@ -150,14 +159,28 @@ class TopListReader:
         # Read anew, the past must not be shown again: the old view stays until this one is whole.
         lists = TopLists(len(self._partitions), self._hours)
         while True:
-            for messages in (await consumer.getmany(timeout_ms=FETCH_MS)).values():
+            fetched = await consumer.getmany(timeout_ms=FETCH_MS)
+            for messages in fetched.values():
                 for message in messages:
                     _put(lists, message.value)
-            if self._lists is not lists and all(
-                [await consumer.position(tp) >= ends[tp] for tp in self._partitions]
-            ):
+            if lists is self._lists:
+                if fetched:
+                    self._tell()
+            elif await self._may_replace(lists, consumer, ends):
                 self._lists = lists
                 self._caught_up.set()
+                self._tell()
+
+    async def _may_replace(
+        self, lists: TopLists, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
+    ) -> bool:
+        """Tell whether lists that are read anew may be shown in place of the ones held."""
+        positions = [await consumer.position(each) >= end for each, end in ends.items()]
+        return all(positions) and (lists.was_whole or not self._lists.was_whole)
+
+    def _tell(self) -> None:
+        told, self._changed = self._changed, asyncio.Event()
+        told.set()
 
 
 def _put(lists: TopLists, value: bytes | None) -> None:

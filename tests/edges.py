@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession
@@ -16,6 +16,7 @@ from tests.client import SECONDS_MAX
 from tests.installation import Installation
 from tests.worlds import NOW_MS
 from web.app import EdgeSettings, create_edge
+from web.top_lists import LiveTop
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,37 @@ class FixedTop:
     as_of_ms: int = NOW_MS
     window: Window = field(default_factory=lambda: live_window(NOW_MS))
 
+    ready: bool = True
+
     def top(self, limit: int) -> "FixedTop":
-        return FixedTop(self.entries[:limit])
+        return replace(self, entries=self.entries[:limit])
+
+    def next_change(self) -> asyncio.Event:
+        return asyncio.Event()
+
+
+class MovingTop:
+    """A ranking that a test moves."""
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.asked = 0
+        self.now = FixedTop()
+        self._changed = asyncio.Event()
+
+    def top(self, limit: int) -> FixedTop:
+        self.asked += 1
+        return self.now.top(limit)
+
+    def next_change(self) -> asyncio.Event:
+        return self._changed
+
+    def show(self, *entries: tuple[int, int], **changes: Any) -> None:
+        """Let it be so from now on."""
+        listed = tuple(TopEntry(*each) for each in entries)
+        self.now = replace(self.now, entries=listed, **changes)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
 
 async def until(is_so: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -108,7 +138,11 @@ async def _reply(response: ClientResponse) -> Reply:
 
 @asynccontextmanager
 async def edge_of(
-    installation: Installation, *, is_ready: bool = True, **changes: Any
+    installation: Installation,
+    *,
+    is_ready: bool = True,
+    top_lists: LiveTop | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Customer]:
     """An edge of the installation; `changes` are settings of the edge."""
     settings = installation.settings
@@ -116,7 +150,7 @@ async def edge_of(
     told = EdgeSettings(
         **{"topics": installation.topics, "kafka_url": settings.kafka_url, **changes}
     )
-    app = create_edge(told, database, top_lists=FixedTop())
+    app = create_edge(told, database, top_lists=top_lists or FixedTop())
     try:
         async with TestClient(TestServer(app)) as client:
             customer = Customer(client)

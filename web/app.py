@@ -22,6 +22,7 @@ from web.results import Results
 from web.routes import ROUTES
 from web.shared_cache import create_cache
 from web.sold_out import SoldOut
+from web.top_board import TopBoard
 from web.top_lists import LiveTop
 
 
@@ -36,6 +37,7 @@ class EdgeSettings:
     edge_number: int = 0
     wait_seconds: float = 5.0
     limits: Limits = field(default_factory=Limits)
+    stream_clients_max: int = 1000
     stop_seconds: float = 3.0
     """How long a stop waits for outcomes; requests that still wait are then answered as late."""
 
@@ -53,23 +55,13 @@ def create_edge(
     sake too: names and truths by the name of their part.
     """
     app = web.Application(middlewares=[answer_problems], client_max_size=BODY_BYTES_MAX)
-    app[EDGE] = edge = Edge(
-        parts=(parts := _wire(settings, database)),
-        database=database,
-        commands=CommandPath(parts, settings.limits, settings.wait_seconds),
-        cache=(cache := create_cache(settings.redis_url, settings.cache_prefix)),
-        catalog=Catalog(cache, database),
-        reads=Reads(database),
-        sold_out=SoldOut(cache, database),
-        top_lists=top_lists,
-        more_checks=more_checks or {},
-        broker=settings.kafka_url,
-    )
+    app[EDGE] = edge = _make_edge(settings, database, top_lists, more_checks or {})
     for route in ROUTES:
         route.kwargs["expect_handler"] = expect
     app.add_routes(ROUTES)
 
     async def finish_requests(_app: web.Application) -> None:
+        edge.board.close()
         await edge.commands.close(settings.stop_seconds)
 
     async def run_parts(_app: web.Application) -> AsyncIterator[None]:
@@ -79,6 +71,27 @@ def create_edge(
     app.on_shutdown.append(finish_requests)
     app.cleanup_ctx.append(run_parts)
     return app
+
+
+def _make_edge(
+    settings: EdgeSettings, database: Database, top_lists: LiveTop, more_checks: Checks
+) -> Edge:
+    parts = _wire(settings, database)
+    cache = create_cache(settings.redis_url, settings.cache_prefix)
+    catalog = Catalog(cache, database)
+    return Edge(
+        parts=parts,
+        database=database,
+        commands=CommandPath(parts, settings.limits, settings.wait_seconds),
+        cache=cache,
+        catalog=catalog,
+        reads=Reads(database),
+        sold_out=SoldOut(cache, database),
+        top_lists=top_lists,
+        board=TopBoard(top_lists, catalog, settings.stream_clients_max),
+        more_checks=more_checks,
+        broker=settings.kafka_url,
+    )
 
 
 def _wire(settings: EdgeSettings, database: Database) -> Parts:

@@ -11,6 +11,7 @@ from web.command_path import CommandPath, Parts
 from web.reads import Reads
 from web.shared_cache import SharedCache
 from web.sold_out import SoldOut
+from web.top_board import TopBoard
 from web.top_lists import LiveTop
 
 Checks = Mapping[str, Callable[[], Mapping[str, bool]]]
@@ -28,6 +29,7 @@ class Edge:
     reads: Reads
     sold_out: SoldOut
     top_lists: LiveTop
+    board: TopBoard
     more_checks: Checks
     broker: str
 

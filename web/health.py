@@ -34,6 +34,7 @@ def checks_of(edge: Edge) -> dict[str, bool]:
     checks = {watch.name: watch.is_ready for watch in parts.watches}
     checks["producer"] = parts.appender.is_ready
     checks["results"] = parts.results.is_ready
+    checks["topLists"] = edge.top_lists.ready
     checks["accepting"] = not edge.commands.is_closing
     for part, ask in edge.more_checks.items():
         checks |= {f"{part}.{name}": holds for name, holds in ask().items()}

@@ -1,16 +1,19 @@
 """Products: the catalog, and the best sellers."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
-from domain.ranking import TOP_MAX, Window
-from streams.outcomes import Answer, moment
+from domain.ranking import TOP_MAX
+from streams.outcomes import Answer
 from web import shapes
-from web.edge import EDGE, Edge
-from web.problems import respond
+from web.best_sellers import show_top
+from web.edge import EDGE
+from web.problems import UnavailableError, respond
 from web.requests import read_number, read_query
-from web.top_lists import MergedTop
 
 LIMIT_DEFAULT = "5"
+NOT_KNOWN = "This edge has not read the top lists yet."
 
 
 async def list_products(request: web.Request) -> web.Response:
@@ -21,30 +24,14 @@ async def list_products(request: web.Request) -> web.Response:
 
 async def top_products(request: web.Request) -> web.Response:
     """Answer the best sellers of the live window."""
-    limit = read_number("limit", read_query(request, "limit").get("limit", LIMIT_DEFAULT), TOP_MAX)
+    limit = read_limit(read_query(request, "limit"))
     edge = request.app[EDGE]
-    shown = await _show(edge, edge.top_lists.top(limit))
+    if not edge.top_lists.ready:
+        raise UnavailableError(NOT_KNOWN)
+    shown = await show_top(edge.catalog, edge.top_lists.top(limit))
     return respond(Answer(200, shapes.encode(shown)))
 
 
-async def _show(edge: Edge, top: MergedTop) -> shapes.TopProducts:
-    known = await edge.catalog.products_by_id([entry.product_id for entry in top.entries])
-    sold = [entry for entry in top.entries if entry.product_id in known]
-    return shapes.TopProducts(
-        products=[
-            shapes.RankedProduct(
-                rank=rank,
-                product_id=entry.product_id,
-                name=known[entry.product_id].name,
-                price=known[entry.product_id].price,
-                quantity=entry.quantity,
-            )
-            for rank, entry in enumerate(sold, start=1)
-        ],
-        as_of=moment(top.as_of_ms),
-        window=_show_window(top.window),
-    )
-
-
-def _show_window(window: Window) -> shapes.Window:
-    return shapes.Window(moment(window.start_ms), moment(window.end_ms))
+def read_limit(query: Mapping[str, str]) -> int:
+    """Read how many places are asked for."""
+    return read_number("limit", query.get("limit", LIMIT_DEFAULT), TOP_MAX)

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from web import balance, commands, coupons, health, orders, page, products
+from web import balance, commands, coupons, health, orders, page, products, top_stream
 
 ROUTES = [
     web.get("/api/v1/balance", balance.read_balance),
@@ -14,6 +14,7 @@ ROUTES = [
     web.get("/api/v1/orders/{orderId}", orders.read_order),
     web.get("/api/v1/products", products.list_products),
     web.get("/api/v1/products/top", products.top_products),
+    web.get("/api/v1/products/top/stream", top_stream.stream_top_products, allow_head=False),
     web.get("/api/v1/commands/{commandId}", commands.read_command),
     web.get("/livez", health.tell_alive),
     web.get("/readyz", health.tell_ready),

@@ -1,5 +1,6 @@
 """What the edge wants of the live ranking; `tables` provides it."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -25,5 +26,12 @@ class MergedTop(Protocol):
 class LiveTop(Protocol):
     """Reads the live ranking from memory."""
 
+    @property
+    def ready(self) -> bool:
+        """Tell whether what was published before this edge came is known; until then, nothing."""
+
     def top(self, limit: int) -> MergedTop:
         """Return the best sellers, so many at most."""
+
+    def next_change(self) -> asyncio.Event:
+        """Return what is set at the next change; ask for it before you look at the top."""

@@ -1,0 +1,36 @@
+"""The best sellers with product data: one way to show them, whoever asks."""
+
+from domain.ranking import Window
+from streams.outcomes import moment
+from web import shapes
+from web.catalog import Catalog
+from web.top_lists import MergedTop
+
+
+async def show_top(catalog: Catalog, top: MergedTop) -> shapes.TopProducts:
+    """Show the best sellers.
+
+    A rank is the place in the merged lists, the same in every view: a product that the catalog
+    does not know is left out with its rank, and the others keep theirs.
+    """
+    known = await catalog.products_by_id([entry.product_id for entry in top.entries])
+    return shapes.TopProducts(
+        products=[
+            shapes.RankedProduct(
+                rank=rank,
+                product_id=entry.product_id,
+                name=known[entry.product_id].name,
+                price=known[entry.product_id].price,
+                quantity=entry.quantity,
+            )
+            for rank, entry in enumerate(top.entries, start=1)
+            if entry.product_id in known
+        ],
+        as_of=moment(top.as_of_ms),
+        window=show_window(top.window),
+    )
+
+
+def show_window(window: Window) -> shapes.Window:
+    """Show a span of time."""
+    return shapes.Window(moment(window.start_ms), moment(window.end_ms))
