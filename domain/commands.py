@@ -51,6 +51,15 @@ class PayOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Take an order back, paid or not; what it took from the user and the stock returns."""
+
+    command_id: CommandId
+    user_id: UserId
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
 class DefineProduct:
     """Put a product into the catalog, or rename and reprice it; only a new one takes `stock`."""
 
@@ -87,6 +96,7 @@ Command = (
     | IssueCoupon
     | CreateOrder
     | PayOrder
+    | CancelOrder
     | DefineProduct
     | RestockProduct
     | DefineCoupon

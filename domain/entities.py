@@ -19,6 +19,7 @@ class EntryKind(StrEnum):
 
     CHARGE = "CHARGE"
     PAYMENT = "PAYMENT"
+    REFUND = "REFUND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,11 @@ class UserCoupon:
 
 
 class OrderStatus(StrEnum):
-    """A stored order waits or is paid; an expired one is a waiting one whose time has run out."""
+    """A stored order waits, is paid or is cancelled; an expired one waited for too long."""
 
     PENDING = "PENDING"
     PAID = "PAID"
+    CANCELLED = "CANCELLED"
     EXPIRED = "EXPIRED"
 
 
@@ -96,7 +98,7 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A priced order: payable = total - discount, in won."""
+    """A priced order: payable = total - discount, in won. A cancelled one keeps `paid_at_ms`."""
 
     order_id: OrderId
     user_id: UserId
@@ -109,6 +111,7 @@ class Order:
     created_at_ms: int
     expires_at_ms: int
     paid_at_ms: int | None = None
+    cancelled_at_ms: int | None = None
 
     def status_at(self, now_ms: int) -> OrderStatus:
         """Tell the status a reader sees: from `expires_at_ms` on, a waiting order is expired."""

@@ -24,6 +24,8 @@ class Reason(StrEnum):
     STOCK_LIMIT_EXCEEDED = "STOCK_LIMIT_EXCEEDED"
     ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
     ORDER_ALREADY_PAID = "ORDER_ALREADY_PAID"
+    ORDER_CANCELLED = "ORDER_CANCELLED"
+    ORDER_ALREADY_CANCELLED = "ORDER_ALREADY_CANCELLED"
     ORDER_EXPIRED = "ORDER_EXPIRED"
     ORDER_EXISTS = "ORDER_EXISTS"
 
@@ -69,6 +71,18 @@ class OrderPaid:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderCancelled:
+    """The order is cancelled. `refunded_amount` went back to the balance: 0 if it was not paid.
+
+    `balance` is what the user has now; None where there is no wallet.
+    """
+
+    order: Order
+    refunded_amount: int
+    balance: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProductSaved:
     """The product stands in the catalog like this."""
 
@@ -84,7 +98,10 @@ class CouponDefined:
 
 @dataclass(frozen=True, slots=True)
 class SaleRecorded:
-    """So many pieces of a product were sold, at the broker time of the payment."""
+    """So many pieces of a product were sold, at the broker time of the payment.
+
+    A negative quantity takes a sale back: the time stays that of the payment.
+    """
 
     order_id: OrderId
     product_id: ProductId
@@ -97,8 +114,9 @@ Outcome = (
     | CouponIssued
     | OrderCreated
     | OrderPaid
+    | OrderCancelled
     | ProductSaved
     | CouponDefined
     | Refusal
 )
-Event = OrderPaid | SaleRecorded
+Event = OrderPaid | OrderCancelled | SaleRecorded

@@ -9,7 +9,7 @@ from domain.ids import CouponCode, CouponId, OrderId, ProductId, UserId
 
 @dataclass(slots=True)
 class Needs:
-    """Keys to load. Paying also needs what the loaded orders name; see `pays`."""
+    """Keys to load. With `opens_orders` also what the loaded orders name."""
 
     wallets: set[UserId] = field(default_factory=set)
     products: set[ProductId] = field(default_factory=set)
@@ -17,7 +17,7 @@ class Needs:
     orders: set[OrderId] = field(default_factory=set)
     copies_by_user: set[UserId] = field(default_factory=set)
     copies_by_coupon: set[CouponId] = field(default_factory=set)
-    pays: bool = False
+    opens_orders: bool = False
     writes_products: bool = False
 
     def add(self, command: commands.Command) -> None:
@@ -30,11 +30,13 @@ class Needs:
                 self.copies_by_user.add(user_id)
             case commands.CreateOrder():
                 self._add_create_order(command)
-            case commands.PayOrder(_, user_id, order_id):
+            case commands.PayOrder(_, user_id, order_id) | commands.CancelOrder(
+                _, user_id, order_id
+            ):
                 self.wallets.add(user_id)
                 self.orders.add(order_id)
                 self.copies_by_user.add(user_id)
-                self.pays = self.writes_products = True
+                self.opens_orders = self.writes_products = True
             case commands.DefineProduct() | commands.RestockProduct():
                 self.products.add(command.product_id)
                 self.writes_products = True

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from domain.commands import CreateOrder, PayOrder
+from domain.commands import CancelOrder, CreateOrder, PayOrder
 from domain.entities import (
     BalanceEntry,
     EntryKind,
@@ -67,13 +67,12 @@ def _price(state: State, command: CreateOrder, copy: UserCoupon | None, terms: T
 def decide_pay_order(state: State, command: PayOrder, terms: Terms) -> Decision:
     """Pay an order at its previewed prices: balance, stock, coupon and status move together.
 
-    Refusals, in this order: unknown or another user's, already paid, expired, balance too low,
-    coupon spent, stock gone.
+    Refusals, in this order: unknown or another user's, already paid, cancelled, expired, balance
+    too low, coupon spent, stock gone.
     """
-    order = state.orders.get(command.order_id)
-    if order is None or order.user_id != command.user_id:
-        details: dict[str, int | str] = {"orderId": command.order_id}
-        return Decision(Refusal(Reason.ORDER_NOT_FOUND, "There is no such order.", details))
+    order = named_order(state, command)
+    if isinstance(order, Refusal):
+        return Decision(order)
     refusal = (
         _not_payable(order, terms)
         or _short_balance(state, order)
@@ -83,6 +82,15 @@ def decide_pay_order(state: State, command: PayOrder, terms: Terms) -> Decision:
     if refusal is not None:
         return Decision(refusal)
     return _pay(state, order, command, terms)
+
+
+def named_order(state: State, command: PayOrder | CancelOrder) -> Order | Refusal:
+    """Return the order that its user names, or why there is none: another user's is unknown."""
+    order = state.orders.get(command.order_id)
+    if order is None or order.user_id != command.user_id:
+        details: dict[str, int | str] = {"orderId": command.order_id}
+        return Refusal(Reason.ORDER_NOT_FOUND, "There is no such order.", details)
+    return order
 
 
 def _pay(state: State, order: Order, command: PayOrder, terms: Terms) -> Decision:
@@ -96,7 +104,7 @@ def _pay(state: State, order: Order, command: PayOrder, terms: Terms) -> Decisio
         product = state.products.get(line.product_id)
         assert product is not None
         changes.append(replace(product, stock=product.stock - line.quantity))
-    copy = _copy_of(state, order)
+    copy = copy_of(state, order)
     if copy is not None:
         changes.append(replace(copy, used_at_ms=terms.now_ms, order_id=order.order_id))
     outcome = OrderPaid(paid, balance)
@@ -119,7 +127,8 @@ def _deduct(order: Order, command: PayOrder, balance: int, terms: Terms) -> list
     return [Wallet(order.user_id, balance), entry]
 
 
-def _copy_of(state: State, order: Order) -> UserCoupon | None:
+def copy_of(state: State, order: Order) -> UserCoupon | None:
+    """Return the user's copy of the order's coupon, spent or not; None where it names none."""
     if order.coupon_id is None:
         return None
     return state.user_coupons.get((order.user_id, order.coupon_id))
@@ -144,9 +153,17 @@ def _not_payable(order: Order, terms: Terms) -> Refusal | None:
     details: dict[str, int | str] = {"orderId": order.order_id}
     if status is OrderStatus.PAID:
         return Refusal(Reason.ORDER_ALREADY_PAID, "The order is paid already.", details)
-    if status is OrderStatus.EXPIRED:
-        return Refusal(Reason.ORDER_EXPIRED, "The order's time to pay has run out.", details)
-    return None
+    if status is OrderStatus.CANCELLED:
+        return Refusal(Reason.ORDER_CANCELLED, "The order is cancelled.", details)
+    return refuse_expired(order, terms)
+
+
+def refuse_expired(order: Order, terms: Terms) -> Refusal | None:
+    """Refuse an order that waited for its payment too long."""
+    if order.status_at(terms.now_ms) is not OrderStatus.EXPIRED:
+        return None
+    details: dict[str, int | str] = {"orderId": order.order_id}
+    return Refusal(Reason.ORDER_EXPIRED, "The order's time to pay has run out.", details)
 
 
 def _short_balance(state: State, order: Order) -> Refusal | None:
@@ -166,7 +183,7 @@ def _balance_of(state: State, user_id: UserId) -> int:
 
 
 def _spent_coupon(state: State, order: Order) -> Refusal | None:
-    copy = _copy_of(state, order)
+    copy = copy_of(state, order)
     if copy is None or copy.used_at_ms is None:
         return None
     details: dict[str, int | str] = {"couponId": copy.coupon_id}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from domain import catalog, commands, coupons, orders, wallet
+from domain import cancelling, catalog, commands, coupons, orders, wallet
 from domain.state import Decision, State, Terms
 
 RULES: dict[type, Callable[[State, Any, Terms], Decision]] = {
@@ -11,6 +11,7 @@ RULES: dict[type, Callable[[State, Any, Terms], Decision]] = {
     commands.IssueCoupon: coupons.decide_issue_coupon,
     commands.CreateOrder: orders.decide_create_order,
     commands.PayOrder: orders.decide_pay_order,
+    commands.CancelOrder: cancelling.decide_cancel_order,
     commands.DefineProduct: catalog.decide_define_product,
     commands.RestockProduct: catalog.decide_restock_product,
     commands.DefineCoupon: coupons.decide_define_coupon,

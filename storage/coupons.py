@@ -63,8 +63,8 @@ def save_coupons(writes: Writes, rows: Rows[CouponCode, Coupon]) -> None:
 
 
 def save_user_coupons(writes: Writes, rows: Rows[HeldCoupon, UserCoupon]) -> None:
-    """Save newly issued copies, and those that were spent."""
-    spent = [
+    """Save newly issued copies, and those that were spent or came back."""
+    moved = [
         {
             "user_id": copy.user_id,
             "coupon_id": copy.coupon_id,
@@ -73,7 +73,7 @@ def save_user_coupons(writes: Writes, rows: Rows[HeldCoupon, UserCoupon]) -> Non
         }
         for copy in rows.updated()
     ]
-    writes.update(user_coupons, spent)
+    writes.update(user_coupons, moved)
     writes.insert(user_coupons, map(_copy_row, rows.added()))
 
 

@@ -24,6 +24,7 @@ _columns = (
     "created_at_ms",
     "expires_at_ms",
     "paid_at_ms",
+    "cancelled_at_ms",
 )
 _order_columns = [orders.c[name] for name in _columns]
 _line_columns = [order_lines.c[n] for n in ("order_id", "product_id", "unit_price", "quantity")]
@@ -73,21 +74,23 @@ def _order(head: Any, lines: list[OrderLine]) -> Order:
         created_at_ms=head.created_at_ms,
         expires_at_ms=head.expires_at_ms,
         paid_at_ms=head.paid_at_ms,
+        cancelled_at_ms=head.cancelled_at_ms,
     )
 
 
 def save_orders(writes: Writes, rows: Rows[OrderId, Order]) -> None:
-    """Save new orders with their lines, and the status of those that were paid."""
-    paid = [
+    """Save new orders with their lines, and the status of those that were paid or cancelled."""
+    moved = [
         {
             "order_id": order.order_id,
             "status": order.status.value,
             "paid_at_ms": order.paid_at_ms,
+            "cancelled_at_ms": order.cancelled_at_ms,
         }
         for order in rows.updated()
     ]
     added = rows.added()
-    writes.update(orders, paid)
+    writes.update(orders, moved)
     writes.insert(orders, map(_order_row, added))
     lines = [row for order in added for row in _line_rows(order)]
     writes.insert(order_lines, lines)

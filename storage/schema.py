@@ -91,7 +91,7 @@ orders = Table(
     metadata,
     Column("order_id", String(36), primary_key=True),
     Column("user_id", BigInteger, nullable=False, index=True),
-    Column("status", String(8), nullable=False),
+    Column("status", String(16), nullable=False),
     Column("total_amount", BigInteger, nullable=False),
     Column("discount_amount", BigInteger, nullable=False),
     Column("payable_amount", BigInteger, nullable=False),
@@ -99,6 +99,7 @@ orders = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
     Column("paid_at_ms", BigInteger, index=True),
+    Column("cancelled_at_ms", BigInteger),
 )
 
 order_lines = Table(

@@ -17,7 +17,7 @@ async def load_state(connection: AsyncConnection, needs: Needs) -> State:
     coupons = await load_coupons(connection, needs.coupons)
     product_ids = set(needs.products)
     coupon_ids = needs.copies_by_coupon | {c.coupon_id for c in coupons.loaded.values()}
-    for order in orders.loaded.values() if needs.pays else ():
+    for order in orders.loaded.values() if needs.opens_orders else ():
         product_ids.update(line.product_id for line in order.lines)
         if order.coupon_id is not None:
             coupon_ids.add(order.coupon_id)

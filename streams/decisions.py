@@ -10,7 +10,7 @@ from domain.events import Refusal
 from domain.rules import decide
 from domain.state import Decision, State, Terms
 from storage.command_log import CommandKey, DeadLetterRow, Disposition, Known, LogRow
-from streams import wire
+from streams import wire_events
 from streams.codec import REQUEST_TOKEN, RESULTS_PARTITION, Incoming, Poison, PoisonReason
 from streams.outbox import StoredEvent, dead_letter, encode_outbox, stored_events
 from streams.outcomes import Answer, answer, conflict, problem
@@ -89,7 +89,7 @@ class BatchDecider:
     def _outbox(self, incoming: Incoming, decision: Decision) -> list[StoredEvent]:
         if not decision.events:
             return []
-        source = wire.Source(self._rulebook.epoch, *incoming.record.place)
+        source = wire_events.Source(self._rulebook.epoch, *incoming.record.place)
         command_id = incoming.command_id or ""
         return stored_events(decision.events, command_id, source, self._rulebook.topics)
 

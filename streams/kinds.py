@@ -72,6 +72,10 @@ def _pay_order(command_id: CommandId, p: wire.PayOrder) -> commands.Command:
     return commands.PayOrder(command_id, UserId(p.user_id), OrderId(p.order_id))
 
 
+def _cancel_order(command_id: CommandId, p: wire.CancelOrder) -> commands.Command:
+    return commands.CancelOrder(command_id, UserId(p.user_id), OrderId(p.order_id))
+
+
 def _define_product(command_id: CommandId, p: wire.DefineProduct) -> commands.Command:
     return commands.DefineProduct(command_id, ProductId(p.product_id), p.name, p.price, p.stock)
 
@@ -97,6 +101,7 @@ KINDS: dict[str, Kind] = {
         Kind("user_commands", wire.ChargeBalance, _user_key, _charge_balance),
         Kind("user_commands", wire.CreateOrder, _user_key, _create_order),
         Kind("user_commands", wire.PayOrder, _user_key, _pay_order),
+        Kind("user_commands", wire.CancelOrder, _user_key, _cancel_order),
         Kind("coupon_commands", wire.IssueCoupon, _code_key, _issue_coupon),
         Kind("coupon_commands", wire.DefineCoupon, _code_key, _define_coupon),
         Kind("catalog_commands", wire.DefineProduct, _product_key, _define_product),

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from domain import events
-from streams import wire
-from streams.outcomes import moment, order_lines
+from domain.entities import Order
+from streams import wire, wire_events
+from streams.outcomes import moment, moment_or_none, order_lines
 from streams.records import Record
 from streams.topics import Topics
 
@@ -35,7 +36,7 @@ def decode_outbox(text: str | None) -> list[StoredEvent]:
 
 
 def stored_events(
-    listed: Iterable[events.Event], command_id: str, source: wire.Source, topics: Topics
+    listed: Iterable[events.Event], command_id: str, source: wire_events.Source, topics: Topics
 ) -> list[StoredEvent]:
     """Make the records of a decision's events; ids are the command's, numbered from 0."""
     stored = []
@@ -43,17 +44,19 @@ def stored_events(
         event_id = f"{command_id}:{number}"
         if isinstance(event, events.OrderPaid):
             stored.append(_order_paid(event, event_id, source, topics))
+        elif isinstance(event, events.OrderCancelled):
+            stored.append(_order_cancelled(event, event_id, source, topics))
         else:
             stored.append(_sale_recorded(event, event_id, source, topics))
     return stored
 
 
 def _order_paid(
-    event: events.OrderPaid, event_id: str, source: wire.Source, topics: Topics
+    event: events.OrderPaid, event_id: str, source: wire_events.Source, topics: Topics
 ) -> StoredEvent:
     order = event.order
     assert order.paid_at_ms is not None
-    value = wire.OrderPaid(
+    value = wire_events.OrderPaid(
         event_id=event_id,
         type="OrderPaid",
         order_id=order.order_id,
@@ -66,14 +69,40 @@ def _order_paid(
         paid_at=moment(order.paid_at_ms),
         source=source,
     )
+    return _order_event(order, value, topics)
+
+
+def _order_cancelled(
+    event: events.OrderCancelled, event_id: str, source: wire_events.Source, topics: Topics
+) -> StoredEvent:
+    order = event.order
+    assert order.cancelled_at_ms is not None
+    value = wire_events.OrderCancelled(
+        event_id=event_id,
+        type="OrderCancelled",
+        order_id=order.order_id,
+        user_id=order.user_id,
+        items=order_lines(order),
+        total_amount=order.total_amount,
+        discount_amount=order.discount_amount,
+        refunded_amount=event.refunded_amount,
+        coupon_id=order.coupon_id,
+        paid_at=moment_or_none(order.paid_at_ms),
+        cancelled_at=moment(order.cancelled_at_ms),
+        source=source,
+    )
+    return _order_event(order, value, topics)
+
+
+def _order_event(order: Order, value: wire.Shape, topics: Topics) -> StoredEvent:
     key = str(order.user_id).encode()
     return StoredEvent(topics.order_events.name, key, msgspec.Raw(_encode(value)))
 
 
 def _sale_recorded(
-    event: events.SaleRecorded, event_id: str, source: wire.Source, topics: Topics
+    event: events.SaleRecorded, event_id: str, source: wire_events.Source, topics: Topics
 ) -> StoredEvent:
-    value = wire.SaleRecorded(
+    value = wire_events.SaleRecorded(
         event_id=event_id,
         type="SaleRecorded",
         order_id=event.order_id,
@@ -82,7 +111,8 @@ def _sale_recorded(
         sold_at=moment(event.sold_at_ms),
         source=source,
     )
-    # The record's own time is the sale's: it places the sale in an hour of the ranking.
+    # The record's own time is the sale's: it places the sale in an hour of the ranking, and
+    # what a cancellation takes back in the same one.
     return StoredEvent(
         topics.product_sales.name,
         str(event.product_id).encode(),

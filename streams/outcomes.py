@@ -27,6 +27,8 @@ STATUS_BY_REASON: dict[str, int] = {
     Reason.STOCK_LIMIT_EXCEEDED: 409,
     Reason.ORDER_NOT_FOUND: 404,
     Reason.ORDER_ALREADY_PAID: 409,
+    Reason.ORDER_CANCELLED: 409,
+    Reason.ORDER_ALREADY_CANCELLED: 409,
     Reason.ORDER_EXPIRED: 409,
     Reason.ORDER_EXISTS: 422,
 }
@@ -138,6 +140,7 @@ def order_at(order: Order, now_ms: int) -> wire.Order:
         created_at=moment(order.created_at_ms),
         expires_at=moment(order.expires_at_ms),
         paid_at=moment_or_none(order.paid_at_ms),
+        cancelled_at=moment_or_none(order.cancelled_at_ms),
     )
 
 
@@ -151,6 +154,19 @@ def _payment(outcome: events.OrderPaid) -> wire.Payment:
         paid_amount=order.payable_amount,
         balance=outcome.balance,
         paid_at=moment(order.paid_at_ms),
+    )
+
+
+def _cancellation(outcome: events.OrderCancelled) -> wire.Cancellation:
+    order = outcome.order
+    assert order.cancelled_at_ms is not None
+    return wire.Cancellation(
+        order_id=order.order_id,
+        user_id=order.user_id,
+        status=order.status.value,
+        refunded_amount=outcome.refunded_amount,
+        balance=outcome.balance,
+        cancelled_at=moment(order.cancelled_at_ms),
     )
 
 
@@ -177,6 +193,7 @@ _BODIES: dict[type, Callable[[Any], wire.Shape]] = {
     events.CouponIssued: lambda outcome: issued_coupon(outcome.user_coupon),
     events.OrderCreated: lambda outcome: order_at(outcome.order, outcome.order.created_at_ms),
     events.OrderPaid: _payment,
+    events.OrderCancelled: _cancellation,
     events.ProductSaved: _product,
     events.CouponDefined: _coupon,
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from streams import wire
+from streams import wire, wire_events
 from streams.kinds import KINDS, Kind
 from streams.topics import topics_of
 
@@ -23,11 +23,13 @@ TOPIC_TO_KEY_FIELD = {
     "coupon_commands": "couponCode",
     "catalog_commands": "productId",
 }
+_ORDER_EVENTS = (wire_events.OrderPaid, wire_events.OrderCancelled)
 _BODIES = (
     wire.ChargedBalance,
     wire.IssuedCoupon,
     wire.Order,
     wire.Payment,
+    wire.Cancellation,
     wire.Product,
     wire.Coupon,
     wire.Problem,
@@ -40,8 +42,8 @@ def schemas() -> dict[str, Schema]:
     return {
         "commands.json": _commands(),
         "command-results.json": _results(),
-        "order-events.json": _event(wire.OrderPaid),
-        "product-sales.json": _event(wire.SaleRecorded),
+        "order-events.json": _events("OrderEvent", *_ORDER_EVENTS),
+        "product-sales.json": _event(wire_events.SaleRecorded),
         "dead-letters.json": _published(wire.DeadLetter),
     }
 
@@ -96,6 +98,16 @@ def _event(shape: type[wire.Shape]) -> Schema:
     schema = _published(shape)
     schema["properties"]["type"] = {"const": shape.__name__}
     return schema
+
+
+def _events(title: str, *shapes: type[wire.Shape]) -> Schema:
+    """Describe the topic of several events; each record's `type` tells which one it is."""
+    listed = [_event(shape) for shape in shapes]
+    components: Schema = {}
+    for schema in listed:
+        schema.pop("$schema")
+        components |= schema.pop("$defs")
+    return {"$schema": DIALECT, "title": title, "oneOf": listed, "$defs": components}
 
 
 def _published(shape: type[wire.Shape]) -> Schema:

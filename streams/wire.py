@@ -1,4 +1,4 @@
-"""The shapes on the wire, JSON in camelCase: commands, results, events. Schemas are made of these.
+"""The shapes on the wire, JSON in camelCase: commands and results. Schemas are made of these.
 
 The same payload is the body of an HTTP request and the `payload` of a command on Kafka.
 """
@@ -66,6 +66,13 @@ class PayOrder(Shape):
     order_id: Code
 
 
+class CancelOrder(Shape):
+    """Cancel an order, paid or not; what was paid returns to the balance. Keyed by userId."""
+
+    user_id: Id
+    order_id: Code
+
+
 class DefineProduct(Shape):
     """Put a product into the catalog, or rename and reprice it. Keyed by productId."""
 
@@ -97,6 +104,7 @@ Payload = (
     | IssueCoupon
     | CreateOrder
     | PayOrder
+    | CancelOrder
     | DefineProduct
     | RestockProduct
     | DefineCoupon
@@ -110,15 +118,6 @@ class Envelope(Shape):
     type: Annotated[str, Meta(max_length=64)]
     payload: msgspec.Raw
     principal: Annotated[str, Meta(pattern=r"^[\u0021-\u007e]{1,255}" + _END)] | None = None
-
-
-class Source(Shape):
-    """Where in the log the command stood that caused an event."""
-
-    epoch: int
-    topic: str
-    partition: int
-    offset: int
 
 
 class Balance(Shape):
@@ -171,6 +170,7 @@ class Order(Shape):
     created_at: Moment
     expires_at: Moment
     paid_at: Moment | None
+    cancelled_at: Moment | None
 
 
 class Payment(Shape):
@@ -182,6 +182,17 @@ class Payment(Shape):
     paid_amount: int
     balance: int | None
     paid_at: Moment
+
+
+class Cancellation(Shape):
+    """The outcome of a cancellation: what returned to the balance, 0 if nothing was paid."""
+
+    order_id: str
+    user_id: int
+    status: str
+    refunded_amount: int
+    balance: int | None
+    cancelled_at: Moment
 
 
 class Product(Shape):
@@ -203,34 +214,6 @@ class Coupon(Shape):
     discount_amount: int
     valid_from: Moment | None
     valid_until: Moment | None
-
-
-class OrderPaid(Shape):
-    """Published on `order-events`, keyed by userId, once the payment is committed."""
-
-    event_id: str
-    type: str
-    order_id: str
-    user_id: int
-    items: list[OrderLine]
-    total_amount: int
-    discount_amount: int
-    paid_amount: int
-    coupon_id: str | None
-    paid_at: Moment
-    source: Source
-
-
-class SaleRecorded(Shape):
-    """Published on `product-sales`, keyed by productId: one per line of a paid order."""
-
-    event_id: str
-    type: str
-    order_id: str
-    product_id: int
-    quantity: int
-    sold_at: Moment
-    source: Source
 
 
 class CommandResult(Shape):

@@ -6,7 +6,7 @@ import msgspec
 
 from domain.catalog import STOCK_MAX
 from domain.ranking import AHEAD_MS_MAX, LogPoint, Sale, SourcePartition
-from streams import wire
+from streams import wire, wire_events
 from streams.codec import PoisonReason, partition_of
 from streams.outcomes import epoch_ms
 from streams.records import Record
@@ -15,7 +15,7 @@ from streams.topics import Topics
 FUTURE_DATE = "FUTURE_DATE"
 UNKNOWN_SOURCE = "UNKNOWN_SOURCE"
 
-_decode = msgspec.json.Decoder(wire.SaleRecorded).decode
+_decode = msgspec.json.Decoder(wire_events.SaleRecorded).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def read_sale(record: Record, topics: Topics, now_ms: int) -> Sale | NoSale:
     )
 
 
-def _wrong_kind(event: wire.SaleRecorded, topics: Topics) -> NoSale | None:
+def _wrong_kind(event: wire_events.SaleRecorded, topics: Topics) -> NoSale | None:
     if event.type != "SaleRecorded":
         return NoSale(PoisonReason.UNKNOWN_TYPE, f"{event.type[:64]!r} is not a sale.")
     partitions = {topic.name: topic.partitions for topic in topics.commands}
@@ -63,14 +63,14 @@ def _wrong_kind(event: wire.SaleRecorded, topics: Topics) -> NoSale | None:
     return None
 
 
-def _wrong_number(event: wire.SaleRecorded) -> NoSale | None:
+def _wrong_number(event: wire_events.SaleRecorded) -> NoSale | None:
     # JSON's integers have no bounds; those of the sums have.
     if not 1 <= event.product_id <= wire.INT64_MAX or abs(event.quantity) > STOCK_MAX:
         return NoSale(PoisonReason.INVALID_PAYLOAD, "A number is out of its bounds.")
     return None
 
 
-def _wrong_place(event: wire.SaleRecorded, record: Record, topics: Topics) -> NoSale | None:
+def _wrong_place(event: wire_events.SaleRecorded, record: Record, topics: Topics) -> NoSale | None:
     key = str(event.product_id).encode()
     if record.key != key:
         return NoSale(PoisonReason.KEY_MISMATCH, f"The key is not the product {key.decode()}.")

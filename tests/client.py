@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams import wire
+from streams import wire, wire_events
 from streams.codec import encode_command, key_of, partition_of
 from streams.kinds import KINDS
 from streams.records import Place
@@ -141,14 +141,15 @@ class Listener:
     def __init__(self, topics: Topics) -> None:
         self.results: list[wire.CommandResult] = []
         self.result_partitions: list[int] = []
-        self.payments: list[wire.OrderPaid] = []
-        self.sales: list[wire.SaleRecorded] = []
+        self.payments: list[wire_events.OrderPaid] = []
+        self.cancellations: list[wire_events.OrderCancelled] = []
+        self.sales: list[wire_events.SaleRecorded] = []
         self.letters: list[wire.DeadLetter] = []
         self._by_place: dict[Place, list[wire.CommandResult]] = {}
         self._take: dict[str, Callable[[Any], None]] = {
             topics.command_results.name: self._take_result,
-            topics.order_events.name: _taker(self.payments, wire.OrderPaid),
-            topics.product_sales.name: _taker(self.sales, wire.SaleRecorded),
+            topics.order_events.name: self._take_order_event,
+            topics.product_sales.name: _taker(self.sales, wire_events.SaleRecorded),
             topics.dead_letters.name: _taker(self.letters, wire.DeadLetter),
         }
 
@@ -168,6 +169,12 @@ class Listener:
         self.result_partitions.append(message.partition)
         place = Place(result.topic, result.partition, result.offset)
         self._by_place.setdefault(place, []).append(result)
+
+    def _take_order_event(self, message: Any) -> None:
+        if msgspec.json.decode(message.value)["type"] == "OrderPaid":
+            _taker(self.payments, wire_events.OrderPaid)(message)
+        else:
+            _taker(self.cancellations, wire_events.OrderCancelled)(message)
 
     def results_at(self, place: Place) -> list[wire.CommandResult]:
         """Every result of the record at a place; more than one where it came again."""

@@ -18,11 +18,15 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("domain", "storage", "streams", "tables", "web", "app")
 
 # What tells the wire apart from the machinery: shapes, names and places, but no agent.
-_WIRE = {f"streams.{name}" for name in ("codec", "kinds", "outcomes", "records", "topics", "wire")}
+_WIRE = {
+    f"streams.{name}"
+    for name in ("codec", "kinds", "outcomes", "records", "topics", "wire", "wire_events")
+}
 # The ranking worker is a Faust app too, and is made, watched and left like the command worker.
 _FAUST = {f"streams.{name}" for name in ("admin", "app", "leave", "outbox")}
 _SALES = {
-    f"storage.{name}" for name in ("daily_ranking", "engine", "errors", "leases", "marks", "sales")
+    f"storage.{name}"
+    for name in ("clock", "daily_ranking", "engine", "errors", "leases", "marks", "sales")
 }
 
 PACKAGE_TO_ALLOWED: dict[str, set[str]] = {

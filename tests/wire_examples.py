@@ -57,6 +57,11 @@ VALID: list[tuple[wire.Shape, bytes, commands.Command]] = [
         commands.PayOrder(CommandId(str(ID)), UserId(7), OrderId("o1")),
     ),
     (
+        wire.CancelOrder(7, "o1"),
+        b"7",
+        commands.CancelOrder(CommandId(str(ID)), UserId(7), OrderId("o1")),
+    ),
+    (
         wire.DefineProduct(3, "Grüner Tee 茶 🍵", 0),
         b"3",
         commands.DefineProduct(CommandId(str(ID)), ProductId(3), "Grüner Tee 茶 🍵", 0, 0),
@@ -134,8 +139,10 @@ BAD_ENVELOPES: list[tuple[Any, PoisonReason]] = [
     (paying(more=1), PoisonReason.INVALID_PAYLOAD),
     *((paying(amount=bad), PoisonReason.INVALID_PAYLOAD) for bad in BAD_NUMBERS),
     *((paying(userId=bad), PoisonReason.INVALID_PAYLOAD) for bad in BAD_NUMBERS),
-    (typed("PayOrder", userId=7, orderId=""), PoisonReason.INVALID_PAYLOAD),
-    (typed("PayOrder", userId=7, orderId="o\n"), PoisonReason.INVALID_PAYLOAD),
-    (typed("PayOrder", userId=7, orderId="o" * 65), PoisonReason.INVALID_PAYLOAD),
+    *(
+        (typed(name, userId=7, orderId=bad), PoisonReason.INVALID_PAYLOAD)
+        for name in ("PayOrder", "CancelOrder")
+        for bad in ("", "o\n", "o" * 65, 7, None)
+    ),
     (typed("CreateOrder", userId=7, items=[]), PoisonReason.INVALID_PAYLOAD),
 ]

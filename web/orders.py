@@ -1,4 +1,4 @@
-"""Orders: previewed, paid, and read by their owner."""
+"""Orders: previewed, paid, cancelled, and read by their owner."""
 
 import re
 import time
@@ -25,11 +25,19 @@ async def create_order(request: web.Request) -> web.Response:
 
 async def pay_order(request: web.Request) -> web.Response:
     """Pay an order from the balance."""
-    payload = await read_body(request, wire.PayOrder)
+    return await _move_stock(request, await read_body(request, wire.PayOrder))
+
+
+async def cancel_order(request: web.Request) -> web.Response:
+    """Cancel an order; what was paid for it returns."""
+    return await _move_stock(request, await read_body(request, wire.CancelOrder))
+
+
+async def _move_stock(request: web.Request, payload: wire.Shape) -> web.Response:
     edge = request.app[EDGE]
     response = await edge.commands.submit(submission_of(request, payload))
     if response.status == 200:
-        # The payment took stock, and the client may read the catalog next.
+        # Pieces left the stock or came back, and the client may read the catalog next.
         await edge.catalog.changed()
     return response
 

@@ -11,6 +11,7 @@ ROUTES = [
     web.get("/api/v1/coupons", coupons.list_coupons),
     web.post("/api/v1/orders", orders.create_order),
     web.post("/api/v1/orders/pay", orders.pay_order),
+    web.post("/api/v1/orders/cancel", orders.cancel_order),
     web.get("/api/v1/orders/{orderId}", orders.read_order),
     web.get("/api/v1/products", products.list_products),
     web.get("/api/v1/products/top", products.top_products),

@@ -46,17 +46,18 @@ EVERYTHING = Needs(
     coupons={CODE},
     orders={ORDER_ID},
     copies_by_user={ANN, BOB},
-    pays=True,
+    opens_orders=True,
     writes_products=True,
 )
 ENTRY = BalanceEntry(ANN, command_id(1), EntryKind.CHARGE, 1_000, 1_000, NOW_MS)
+PREVIEW = order([line(CUP, quantity=3), line(TEA)], discount=500)
 SHOP: list[Change] = [
     wallet(1_000),
     product(TEA),
     product(CUP, stock=INT64_MAX),
     coupon(issued=1),
     copy(),
-    order([line(CUP, quantity=3), line(TEA)], discount=500),
+    PREVIEW,
 ]
 
 
@@ -96,25 +97,33 @@ async def test_what_changed_is_loaded_changed(database: Database) -> None:
         coupon(total=200, issued=2, valid_from_ms=NOW_MS, valid_until_ms=NOW_MS + 1),
         replace(copy(), used_at_ms=NOW_MS, order_id=ORDER_ID),
         replace(copy(user_id=BOB), user_coupon_id=command_id(2), number=2),
-        replace(
-            order([line(CUP, quantity=3), line(TEA)], discount=500),
-            status=OrderStatus.PAID,
-            paid_at_ms=NOW_MS,
-        ),
+        replace(PREVIEW, status=OrderStatus.PAID, paid_at_ms=NOW_MS),
     ]
     await save(database, *changed)
     untouched = product(CUP, stock=INT64_MAX)
     assert sorted(map(repr, await load(database))) == sorted(map(repr, [*changed, untouched]))
 
 
+async def test_a_cancelled_order_and_its_copy_are_loaded_so(database: Database) -> None:
+    spent = replace(copy(), used_at_ms=NOW_MS, order_id=ORDER_ID)
+    paid = replace(PREVIEW, status=OrderStatus.PAID, paid_at_ms=NOW_MS)
+    await save(database, *SHOP[:-2], spent, paid)
+    cancelled = replace(paid, status=OrderStatus.CANCELLED, cancelled_at_ms=NOW_MS + 1)
+    await save(database, cancelled, copy())
+    assert sorted(map(repr, await load(database))) == sorted(map(repr, [*SHOP[:-1], cancelled]))
+
+
 async def test_each_movement_of_a_balance_is_a_row(database: Database) -> None:
     second = replace(ENTRY, command_id=command_id(2), kind=EntryKind.PAYMENT, amount=-400)
+    third = replace(ENTRY, command_id=command_id(3), kind=EntryKind.REFUND, amount=400)
     await save(database, wallet(1_000), ENTRY)
     await save(database, wallet(600), second)
+    await save(database, wallet(1_000), third)
     columns = [schema.balance_entries.c[name] for name in BalanceEntry.__dataclass_fields__]
     query = sa.select(*columns).order_by(schema.balance_entries.c.entry_id)
     async with database.connect() as connection:
-        assert [BalanceEntry(*row) for row in await connection.execute(query)] == [ENTRY, second]
+        found = [BalanceEntry(*row) for row in await connection.execute(query)]
+    assert found == [ENTRY, second, third]
 
 
 async def test_lines_come_back_in_their_order(database: Database) -> None:
@@ -128,7 +137,7 @@ async def test_lines_come_back_in_their_order(database: Database) -> None:
 
 async def test_a_payment_loads_what_its_order_names(database: Database) -> None:
     await save(database, *SHOP)
-    named = Needs(wallets={ANN}, orders={ORDER_ID}, copies_by_user={ANN}, pays=True)
+    named = Needs(wallets={ANN}, orders={ORDER_ID}, copies_by_user={ANN}, opens_orders=True)
     found = {type(row).__name__ for row in await load(database, named)}
     assert found == {"Wallet", "Product", "UserCoupon", "Order"}
 

@@ -176,6 +176,7 @@ WRITES: list[tuple[str, dict[str, Any]]] = [
     ("/coupons/issue", {"userId": 1, "couponCode": "HELLO"}),
     ("/orders", {"userId": 1, "items": [{"productId": 1, "quantity": 1}], "couponId": "c"}),
     ("/orders/pay", {"userId": 1, "orderId": "o"}),
+    ("/orders/cancel", {"userId": 1, "orderId": "o"}),
 ]
 NEVER_GOOD: list[Any] = [True, 1.5, 0, -1, 2**63, "\u0000", "\u202e\U0001f4a9", [], [[]], {}]
 

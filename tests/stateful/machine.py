@@ -17,7 +17,7 @@ from storage.command_log import LogRow
 from streams.outbox import decode_outbox
 from streams.records import Place, Record
 from tests.stateful.log_in_memory import TOPICS, LogInMemory, Sent
-from tests.stateful.model import Model
+from tests.stateful.model import STOCK_MAX, Model
 
 BALANCE_MAX = 10_000
 EXPIRY_MS = 1_000
@@ -51,7 +51,7 @@ class CommandMachine(RuleBasedStateMachine):
         self.model = Model(BALANCE_MAX, EXPIRY_MS)
         self.rows: dict[Place, LogRow] = {}
         self.clocks: dict[tuple[str, int], int] = {}
-        self.sold: Counter[int] = Counter()
+        self.sold: Counter[tuple[int, int]] = Counter()
 
     @abstractmethod
     def apply(self, records: list[Record]) -> list[LogRow]:
@@ -108,6 +108,15 @@ class CommandMachine(RuleBasedStateMachine):
     def pay_somebodys_order(self, order: Sent, user: int) -> Sent:
         return self._send("PayOrder", userId=user, orderId=id_of(order))
 
+    @rule(target=sent, order=placed)
+    def cancel_order(self, order: Sent) -> Sent:
+        user = said_in(order)["userId"]
+        return self._send("CancelOrder", userId=user, orderId=id_of(order))
+
+    @rule(target=sent, order=placed, user=users)
+    def cancel_somebodys_order(self, order: Sent, user: int) -> Sent:
+        return self._send("CancelOrder", userId=user, orderId=id_of(order))
+
     @rule(
         target=sent,
         product=products,
@@ -158,6 +167,20 @@ class CommandMachine(RuleBasedStateMachine):
         self.deliver(TOPICS.coupon_commands.name, 40)
         self._send("ChargeBalance", userId=user, amount=700)
         return self._order_and_pay(user, pause_ms, couponId=id_of(coupon))
+
+    @rule(target=sent, order=placed)
+    def fill_up_and_cancel(self, order: Sent) -> Sent:
+        """Balance and stock are full; what returns goes past their maximum."""
+        user = said_in(order)["userId"]
+        self.deliver(TOPICS.user_commands.name, 40)
+        room = BALANCE_MAX - self.model.balances.get(user, 0)
+        if room > 0:
+            self._send("ChargeBalance", userId=user, amount=room)
+        pieces = STOCK_MAX - self.model.products[2]["stock"]
+        if pieces > 0:
+            self._send("RestockProduct", productId=2, quantity=pieces)
+            self.deliver(TOPICS.catalog_commands.name, 40)
+        return self._send("CancelOrder", userId=user, orderId=id_of(order))
 
     def _order_and_pay(self, user: int, pause_ms: int | None, **named: str) -> Sent:
         items = [{"productId": 2, "quantity": 1}]
@@ -234,7 +257,8 @@ class CommandMachine(RuleBasedStateMachine):
                 self._check_first(row)
             assert self.rows.setdefault(place_of(row), row) == row
         facts = self.facts()
-        assert {**facts, "sold": self.sold} == self.model.facts()
+        sold = {hour: pieces for hour, pieces in self.sold.items() if pieces}
+        assert {**facts, "sold": sold} == self.model.facts()
         check_bounds(facts)
 
     def _check_first(self, row: LogRow) -> None:
@@ -252,7 +276,7 @@ class CommandMachine(RuleBasedStateMachine):
         for event in decode_outbox(row.events):
             if event.topic == TOPICS.product_sales.name:
                 sale = json.loads(bytes(event.value))
-                self.sold[sale["productId"]] += sale["quantity"]
+                self.sold[sale["productId"], epoch_ms(sale["soldAt"])] += sale["quantity"]
 
     def _send(self, kind: str, **payload: Any) -> Sent:
         number = str(UUID(int=len(self.log.sent)))
@@ -266,7 +290,9 @@ class CommandMachine(RuleBasedStateMachine):
 
 def check_bounds(facts: dict[str, Any]) -> None:
     """Nothing is negative, nothing is over, numbers have no gap."""
-    assert all(0 <= balance <= BALANCE_MAX for balance in facts["balances"].values())
+    refunded = {user: back for (user, kind), back in facts["moved"].items() if kind == "REFUND"}
+    for user, balance in facts["balances"].items():
+        assert 0 <= balance <= BALANCE_MAX + refunded.get(user, 0)
     assert all(stock >= 0 for _, stock in facts["products"].values())
     for coupon_id, issued, total in facts["coupons"].values():
         assert 0 <= issued <= total
@@ -293,3 +319,7 @@ def id_of(item: Sent) -> str:
 
 def iso(epoch_ms: int) -> str:
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def epoch_ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)

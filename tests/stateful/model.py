@@ -4,6 +4,7 @@ It knows plain dicts of JSON as a producer sends them, and predicts every reply.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -48,7 +49,8 @@ class Model:
         self.copies: dict[tuple[int, str], JsonObject] = {}
         self.orders: dict[str, JsonObject] = {}
         self.firsts: dict[tuple[str, str], tuple[str, Reply]] = {}
-        self.sold: dict[int, int] = {}
+        self.moved: Counter[tuple[int, str]] = Counter()
+        self.sold: Counter[tuple[int, int]] = Counter()
 
     def reply(self, envelope: JsonObject | None, now_ms: int) -> Reply:
         """Predict the reply to a record; None stands for one that is no command."""
@@ -75,17 +77,19 @@ class Model:
             },
             "copies": {key: (it["number"], it["order"]) for key, it in self.copies.items()},
             "orders": {
-                o: (it["user"], it["payable"], it["paid"]) for o, it in self.orders.items()
+                o: (it["user"], it["payable"], it["status"], it["paid_at"])
+                for o, it in self.orders.items()
             },
-            "sold": self.sold,
+            "moved": self.moved,
+            "sold": {hour: pieces for hour, pieces in self.sold.items() if pieces},
         }
 
     def charge(self, _id: str, said: JsonObject, _now: int) -> Reply:
-        balance = self.balances.get(said["userId"], 0) + said["amount"]
-        if balance > self.balance_max:
+        user, amount = said["userId"], said["amount"]
+        if self.balances.get(user, 0) + amount > self.balance_max:
             return refused(400, "BALANCE_LIMIT_EXCEEDED")
-        self.balances[said["userId"]] = balance
-        return applied(userId=said["userId"], chargedAmount=said["amount"], balance=balance)
+        self._move(user, "CHARGE", amount)
+        return applied(userId=user, chargedAmount=amount, balance=self.balances[user])
 
     def issue(self, new_id: str, said: JsonObject, now: int) -> Reply:
         offer = self.coupons.get(said["couponCode"])
@@ -148,8 +152,8 @@ class Model:
                 return refused(409, "COUPON_ALREADY_USED")
             off = copy["off"]
         total = sum(self.products[p]["price"] * quantity for p, quantity in wanted.items())
-        order = {"user": said["userId"], "wanted": wanted, "coupon": coupon, "paid": False}
-        order |= {"payable": max(0, total - off), "until": now + self.expiry_ms}
+        order = {"user": said["userId"], "wanted": wanted, "coupon": coupon, "status": "PENDING"}
+        order |= {"payable": max(0, total - off), "until": now + self.expiry_ms, "paid_at": None}
         self.orders[new_id] = order
         return applied(orderId=new_id, totalAmount=total, payableAmount=order["payable"])
 
@@ -157,8 +161,9 @@ class Model:
         user, order = said["userId"], self.orders.get(said["orderId"])
         if order is None or order["user"] != user:
             return refused(404, "ORDER_NOT_FOUND")
-        if order["paid"] or now >= order["until"]:
-            return refused(409, "ORDER_ALREADY_PAID" if order["paid"] else "ORDER_EXPIRED")
+        if order["status"] != "PENDING" or now >= order["until"]:
+            why = {"PAID": "ORDER_ALREADY_PAID", "CANCELLED": "ORDER_CANCELLED"}
+            return refused(409, why.get(order["status"], "ORDER_EXPIRED"))
         if self.balances.get(user, 0) < order["payable"]:
             return refused(402, "INSUFFICIENT_BALANCE")
         copy = self.copies.get((user, order["coupon"]), {"order": None})
@@ -166,17 +171,41 @@ class Model:
             return refused(409, "COUPON_ALREADY_USED")
         if any(self.products[p]["stock"] < n for p, n in order["wanted"].items()):
             return refused(409, "OUT_OF_STOCK")
-        self._settle(said["orderId"], order, copy)
+        order["status"], order["paid_at"], copy["order"] = "PAID", now, said["orderId"]
+        self._settle(order, 1)
         balance = self.balances.get(user)
         return applied(orderId=said["orderId"], paidAmount=order["payable"], balance=balance)
 
-    def _settle(self, order_id: str, order: JsonObject, copy: JsonObject) -> None:
-        order["paid"], copy["order"] = True, order_id
+    def cancel(self, _id: str, said: JsonObject, now: int) -> Reply:
+        user, order = said["userId"], self.orders.get(said["orderId"])
+        if order is None or order["user"] != user:
+            return refused(404, "ORDER_NOT_FOUND")
+        if order["status"] == "CANCELLED":
+            return refused(409, "ORDER_ALREADY_CANCELLED")
+        if order["status"] == "PENDING" and now >= order["until"]:
+            return refused(409, "ORDER_EXPIRED")
+        back = 0
+        if order["status"] == "PAID":
+            back = order["payable"]
+            self.copies.get((user, order["coupon"]), {})["order"] = None
+            self._settle(order, -1)
+        order["status"] = "CANCELLED"
+        return applied(
+            orderId=said["orderId"], refundedAmount=back, balance=self.balances.get(user)
+        )
+
+    def _settle(self, order: JsonObject, sign: int) -> None:
+        """Let what an order is worth leave the shop, or come back (-1)."""
+        kind = "PAYMENT" if sign > 0 else "REFUND"
         if order["payable"]:
-            self.balances[order["user"]] -= order["payable"]
+            self._move(order["user"], kind, -sign * order["payable"])
         for product, quantity in order["wanted"].items():
-            self.products[product]["stock"] -= quantity
-            self.sold[product] = self.sold.get(product, 0) + quantity
+            self.products[product]["stock"] -= sign * quantity
+            self.sold[product, order["paid_at"]] += sign * quantity
+
+    def _move(self, user: int, kind: str, amount: int) -> None:
+        self.balances[user] = self.balances.get(user, 0) + amount
+        self.moved[user, kind] += amount
 
 
 HANDLERS: dict[str, Callable[[Model, str, JsonObject, int], Reply]] = {
@@ -187,4 +216,5 @@ HANDLERS: dict[str, Callable[[Model, str, JsonObject, int], Reply]] = {
     "RestockProduct": Model.restock,
     "CreateOrder": Model.create_order,
     "PayOrder": Model.pay,
+    "CancelOrder": Model.cancel,
 }

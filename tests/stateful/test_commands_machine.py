@@ -17,6 +17,7 @@ from streams.records import Place, Record
 from tests.stateful.entities import Entities, facts_of
 from tests.stateful.log_in_memory import TOPICS
 from tests.stateful.machine import BALANCE_MAX, EXPIRY_MS, CommandMachine, place_of
+from tests.stateful.model import HANDLERS
 
 RULEBOOK = Rulebook(TOPICS, 1, BALANCE_MAX, EXPIRY_MS)
 
@@ -80,3 +81,4 @@ def test_every_reply_is_the_models() -> None:
     met = PureMachine.seen.keys()
     assert {reason.value for reason in Reason} - met <= {Reason.ORDER_EXISTS}
     assert {disposition.value for disposition in Disposition} <= met
+    assert set(HANDLERS) <= met

@@ -47,6 +47,7 @@ ROWS = [
     "List coupons",
     "Create an order",
     "Pay an order",
+    "Cancel an order",
     "Top products",
     "Daily ranking",
 ]
@@ -206,6 +207,7 @@ def test_kafka_lists_every_reason_of_a_dead_letter() -> None:
         ("Charging with kcat", "command-results"),
         ("Issuing with confluent-kafka", "command-results"),
         ("Events", "order-events"),
+        ("Cancelling", "order-events"),
         ("Dead letters", "dead-letters"),
     ],
 )

@@ -155,11 +155,12 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("at_ms", "status"), STATUSES)
-def test_a_waiting_order_expires_at_its_millisecond_and_a_paid_one_never(
+def test_a_waiting_order_expires_at_its_millisecond_and_no_other_one_does(
     at_ms: int, status: OrderStatus
 ) -> None:
     assert order().status_at(at_ms) is status
-    assert order(status=OrderStatus.PAID).status_at(at_ms) is OrderStatus.PAID
+    for final in (OrderStatus.PAID, OrderStatus.CANCELLED):
+        assert order(status=final).status_at(at_ms) is final
 
 
 def test_lines_of_one_product_merge_in_order_of_first_mention() -> None:

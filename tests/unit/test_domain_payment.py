@@ -63,6 +63,8 @@ PRECEDENCE = [
     ("others", Reason.ORDER_NOT_FOUND),
     ("paid, expired, poor, spent, short", Reason.ORDER_ALREADY_PAID),
     ("paid", Reason.ORDER_ALREADY_PAID),
+    ("cancelled, expired, poor, spent, short", Reason.ORDER_CANCELLED),
+    ("cancelled", Reason.ORDER_CANCELLED),
     ("expired, poor, spent, short", Reason.ORDER_EXPIRED),
     ("expired", Reason.ORDER_EXPIRED),
     ("poor, spent, short", Reason.INSUFFICIENT_BALANCE),
@@ -74,11 +76,17 @@ PRECEDENCE = [
 DETAILS = {
     Reason.ORDER_NOT_FOUND: {"orderId": ORDER_ID},
     Reason.ORDER_ALREADY_PAID: {"orderId": ORDER_ID},
+    Reason.ORDER_CANCELLED: {"orderId": ORDER_ID},
     Reason.ORDER_EXPIRED: {"orderId": ORDER_ID},
     Reason.INSUFFICIENT_BALANCE: {"balance": 299, "payableAmount": 300},
     Reason.COUPON_ALREADY_USED: {"couponId": COUPON_ID},
     Reason.OUT_OF_STOCK: {"productId": CUP, "requested": 4, "stock": 3},
 }
+
+
+def status_in(stands: str) -> OrderStatus:
+    named = [status for status in OrderStatus if status.lower() in stands.split(", ")]
+    return named[0] if named and named[0] is not OrderStatus.EXPIRED else OrderStatus.PENDING
 
 
 @pytest.mark.parametrize(("stands", "reason"), PRECEDENCE)
@@ -87,7 +95,7 @@ def test_refusals_of_a_payment_have_this_order(stands: str, reason: Reason) -> N
         BASKET,
         discount=500,
         user_id=BOB if "others" in stands else ANN,
-        status=OrderStatus.PAID if "paid" in stands else OrderStatus.PENDING,
+        status=status_in(stands),
         expires_at_ms=NOW_MS if "expired" in stands else NOW_MS + 1,
     )
     state = state_of(

@@ -34,6 +34,8 @@ PROMISED = {
     Reason.OUT_OF_STOCK: 409,
     Reason.STOCK_LIMIT_EXCEEDED: 409,
     Reason.ORDER_ALREADY_PAID: 409,
+    Reason.ORDER_CANCELLED: 409,
+    Reason.ORDER_ALREADY_CANCELLED: 409,
     Reason.ORDER_EXPIRED: 409,
 }
 
@@ -64,6 +66,7 @@ def test_an_order_that_exists_is_an_id_used_before() -> None:
 
 ITEM = {"productId": TEA, "unitPrice": 1_000, "quantity": 1, "amount": 1_000}
 PAID = replace(order(discount=400), status=OrderStatus.PAID, paid_at_ms=NOW_MS)
+CANCELLED = replace(PAID, status=OrderStatus.CANCELLED, cancelled_at_ms=NOW_MS)
 #   outcome                                       body
 SUCCESSES: list[tuple[events.Outcome, dict[str, Any]]] = [
     (
@@ -96,6 +99,7 @@ SUCCESSES: list[tuple[events.Outcome, dict[str, Any]]] = [
             "createdAt": NOW,
             "expiresAt": EXPIRES,
             "paidAt": None,
+            "cancelledAt": None,
         },
     ),
     (
@@ -107,6 +111,17 @@ SUCCESSES: list[tuple[events.Outcome, dict[str, Any]]] = [
             "paidAmount": 600,
             "balance": 7,
             "paidAt": NOW,
+        },
+    ),
+    (
+        events.OrderCancelled(CANCELLED, 600, 607),
+        {
+            "orderId": ORDER_ID,
+            "userId": ANN,
+            "status": "CANCELLED",
+            "refundedAmount": 600,
+            "balance": 607,
+            "cancelledAt": NOW,
         },
     ),
     (
@@ -139,6 +154,9 @@ def test_an_order_is_shown_as_it_stands_at_a_time() -> None:
     assert order_at(waiting, waiting.expires_at_ms - 1).status == "PENDING"
     assert order_at(waiting, waiting.expires_at_ms).status == "EXPIRED"
     assert order_at(PAID, waiting.expires_at_ms).status == "PAID"
+    shown = order_at(CANCELLED, waiting.expires_at_ms)
+    assert shown.status == "CANCELLED"
+    assert shown.paid_at == shown.cancelled_at == moment(NOW_MS)
 
 
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999

@@ -98,6 +98,10 @@ LIFE: list[wire.Shape] = [
     wire.CreateOrder(7, [wire.OrderItem(1, 2)], "00000000-0000-0000-0000-000000000003"),
     wire.PayOrder(7, "00000000-0000-0000-0000-000000000008"),
     wire.PayOrder(7, "00000000-0000-0000-0000-000000000008"),
+    wire.CancelOrder(7, "00000000-0000-0000-0000-000000000008"),
+    wire.PayOrder(7, "00000000-0000-0000-0000-000000000008"),
+    wire.CreateOrder(7, [wire.OrderItem(1, 2)]),
+    wire.CancelOrder(7, "00000000-0000-0000-0000-00000000000d"),
 ]
 
 
@@ -130,6 +134,10 @@ def test_the_short_life_meets_every_outcome() -> None:
         ("APPLIED", 200),
         ("APPLIED", 200),
         ("REFUSED", 409),
+        ("APPLIED", 200),
+        ("REFUSED", 409),
+        ("APPLIED", 200),
+        ("APPLIED", 200),
         ("REPEATED", 200),
         ("CONFLICT", 422),
         ("DEAD", 400),

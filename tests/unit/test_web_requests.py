@@ -43,6 +43,8 @@ FIELDS = [
     (wire.CreateOrder, ORDER, "couponId", [bad for bad in BAD_CODES if bad is not None]),
     (wire.PayOrder, PAY, "userId", BAD_NUMBERS),
     (wire.PayOrder, PAY, "orderId", BAD_CODES),
+    (wire.CancelOrder, PAY, "userId", BAD_NUMBERS),
+    (wire.CancelOrder, PAY, "orderId", BAD_CODES),
 ]
 
 
@@ -66,6 +68,7 @@ def field_errors(raw: bytes, shape: type[wire.Shape]) -> list[str]:
         (wire.CreateOrder, ORDER),
         (wire.CreateOrder, {**ORDER, "couponId": None}),
         (wire.PayOrder, PAY),
+        (wire.CancelOrder, PAY),
     ],
 )
 def test_a_documented_body_is_read(shape: type[wire.Shape], good: dict[str, Any]) -> None:
