@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import sqlalchemy as sa
 from aiohttp import ClientResponse, ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
 from domain.ranking import TopEntry, Window, live_window
 from storage.engine import create_database
+from storage.schema import products
 from tests.client import SECONDS_MAX
 from tests.installation import Installation
 from tests.worlds import NOW_MS
@@ -58,6 +60,24 @@ class MovingTop:
         self.now = replace(self.now, entries=listed, **changes)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+async def add_products(installation: Installation, names: dict[int, str]) -> None:
+    """Put products into the catalog, behind everybody's back."""
+    rows = [
+        {"product_id": each, "name": name, "price": 10, "stock": 1} for each, name in names.items()
+    ]
+    await execute(installation, products.insert(), rows)
+
+
+async def execute(
+    installation: Installation, statement: sa.Executable, rows: list[dict[str, Any]] | None = None
+) -> None:
+    """Reach into the database."""
+    database = create_database(installation.settings.sqlalchemy_url)
+    async with database.begin() as connection:
+        await connection.execute(statement, rows)
+    await database.dispose()
 
 
 async def until(is_so: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from domain.entities import Order, UserCoupon, Wallet
+from domain.entities import Order, Product, UserCoupon, Wallet
 from domain.ids import OrderId, UserId
 from storage.coupons import list_user_coupons
 from storage.engine import Database
 from storage.orders import load_orders
+from storage.products import find_products
 from storage.wallets import load_wallets
 from web.gathering import Gathering
 
@@ -19,6 +20,7 @@ class Reads:
         self.wallets: Gathering[UserId, Wallet] = Gathering(self._load_wallets)
         self.user_coupons: Gathering[UserId, list[UserCoupon]] = Gathering(self._load_user_coupons)
         self.orders: Gathering[OrderId, Order] = Gathering(self._load_orders)
+        self.products: Gathering[int, Product] = Gathering(self._find_products)
 
     async def _load_wallets(self, user_ids: Sequence[UserId]) -> dict[UserId, Wallet]:
         async with self._database.connect() as connection:
@@ -33,3 +35,7 @@ class Reads:
     async def _load_orders(self, order_ids: Sequence[OrderId]) -> dict[OrderId, Order]:
         async with self._database.connect() as connection:
             return (await load_orders(connection, order_ids)).loaded
+
+    async def _find_products(self, product_ids: Sequence[int]) -> dict[int, Product]:
+        async with self._database.connect() as connection:
+            return await find_products(connection, product_ids)

@@ -1,6 +1,8 @@
 """Reads what a client sent; whatever is not as documented ends the request with a 400."""
 
 import re
+from contextlib import suppress
+from datetime import date
 from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID, uuid4, uuid5
@@ -19,6 +21,7 @@ BODY_BYTES_MAX = 64 * 1024
 _DecodeErrors = (msgspec.DecodeError, ValueError, RecursionError)
 _JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _KEY_HEADER = "Idempotency-Key"
@@ -86,6 +89,14 @@ def read_number(name: str, text: str, most: int) -> int:
     if _WHOLE_NUMBER.fullmatch(text) and 1 <= int(text) <= most:
         return int(text)
     raise InvalidRequestError((name, f"Expected a whole number from 1 to {most}"))
+
+
+def read_date(name: str, text: str) -> date:
+    """Read a calendar day, as `2026-11-23`."""
+    if _DATE.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    raise InvalidRequestError((name, "Expected a date such as 2026-11-23"))
 
 
 def read_idempotency_key(request: web.Request) -> str | None:

@@ -16,6 +16,7 @@ ROUTES = [
     web.get("/api/v1/products", products.list_products),
     web.get("/api/v1/products/top", products.top_products),
     web.get("/api/v1/products/top/stream", top_stream.stream_top_products, allow_head=False),
+    web.get("/api/v1/products/{productId}", products.read_product),
     web.get("/api/v1/commands/{commandId}", commands.read_command),
     web.get("/livez", health.tell_alive),
     web.get("/readyz", health.tell_ready),

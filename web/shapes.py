@@ -1,6 +1,6 @@
 """The bodies of the edge's own answers; the outcomes of commands are `streams.wire`'s."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -13,6 +13,21 @@ class Products(wire.Shape):
     """The whole catalog, by product id."""
 
     products: list[wire.Product]
+
+
+class ProductWithRank(wire.Shape):
+    """A product, and its place among the best sellers.
+
+    `rank` and `quantitySold` are null outside the best 100: only the owner of its partition knows
+    what such a product sold.
+    """
+
+    product_id: int
+    name: str
+    price: int
+    stock: int
+    rank: int | None
+    quantity_sold: int | None
 
 
 class UserCoupon(wire.Shape):
@@ -59,6 +74,13 @@ class TopProducts(wire.Shape):
     products: list[RankedProduct]
     as_of: datetime
     window: Window
+
+
+class DailyTopProducts(TopProducts):
+    """A stored ranking: the best sellers before a date's midnight, with their data of then."""
+
+    source: str
+    date: date
 
 
 class CommandState(wire.Shape):

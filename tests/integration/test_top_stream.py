@@ -13,10 +13,9 @@ from aiohttp.test_utils import TestClient
 from aiohttp.web import RequestHandler
 
 from domain.ranking import HOUR_MS, live_window
-from storage.engine import create_database
 from storage.schema import products
 from tests.client import SECONDS_MAX, eventually
-from tests.edges import Customer, MovingTop, edge_of
+from tests.edges import Customer, MovingTop, add_products, edge_of, execute
 from tests.installation import Installation
 from tests.watching import STREAM, watching
 from tests.worlds import NOW_MS
@@ -31,14 +30,7 @@ NAME_MAX = 200
 @pytest_asyncio.fixture
 async def shop(installation: Installation) -> Installation:
     """An installation with a catalog of a hundred products."""
-    database = create_database(installation.settings.sqlalchemy_url)
-    async with database.begin() as connection:
-        rows = [
-            {"product_id": n, "name": f"product {n}".ljust(NAME_MAX), "price": 10, "stock": 1}
-            for n in range(1, 101)
-        ]
-        await connection.execute(products.insert(), rows)
-    await database.dispose()
+    await add_products(installation, {n: f"product {n}".ljust(NAME_MAX) for n in range(1, 101)})
     return installation
 
 
@@ -111,11 +103,8 @@ async def test_a_later_look_is_no_news_but_a_new_hour_is(
 async def test_a_new_name_is_news(shop: Installation, customer: Customer) -> None:
     async with watching(customer, 1) as watcher:
         assert (await watcher.event()).top["products"][0]["name"].rstrip() == "product 2"
-        database = create_database(shop.settings.sqlalchemy_url)
-        async with database.begin() as connection:
-            renamed = sa.update(products).where(products.c.product_id == 2)
-            await connection.execute(renamed.values(name="Tea"))
-        await database.dispose()
+        renamed = sa.update(products).where(products.c.product_id == 2).values(name="Tea")
+        await execute(shop, renamed)
         assert (await watcher.event()).top["products"][0]["name"] == "Tea"
 
 
