@@ -1,8 +1,8 @@
 """Sums of what was sold, from the orders themselves."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -28,23 +28,27 @@ class HourSum(NamedTuple):
 class HourSums:
     """What each product sold in each hour: a million sums in the memory of two numbers each."""
 
-    def __init__(self) -> None:
+    def __init__(self, sums: Iterable[HourSum] = ()) -> None:
         self._hours: defaultdict[int, dict[int, int]] = defaultdict(dict)
+        self.add((each.product_id, each.hour_ms // HOUR_MS, each.quantity) for each in sums)
 
-    def add(self, lines: Iterable[tuple[int, int, int]]) -> None:
+    def add(self, lines: Iterable[Sequence[int]]) -> None:
         """Add lines of product, number of the hour, and quantity."""
         for product_id, hour, quantity in lines:
             sums = self._hours[hour]
             sums[product_id] = sums.get(product_id, 0) + quantity
+
+    def by_hour(self) -> Iterator[tuple[int, Mapping[int, int]]]:
+        """Iterate over hours, each with its sums by product."""
+        return ((hour * HOUR_MS, sums) for hour, sums in self._hours.items())
 
     def __len__(self) -> int:
         """Return the number of sums."""
         return sum(map(len, self._hours.values()))
 
     def __iter__(self) -> Iterator[HourSum]:
-        """Iterate over the sums, hour by hour."""
-        for hour, sums in self._hours.items():
-            hour_ms = hour * HOUR_MS
+        """Iterate over single sums."""
+        for hour_ms, sums in self.by_hour():
             for product_id, quantity in sums.items():
                 yield HourSum(product_id, hour_ms, quantity)
 
@@ -54,7 +58,7 @@ class SalesSnapshot:
     """Sums and marks of one moment: a sale is in the sums if and only if it is below its mark."""
 
     marks: Mapping[SourcePartition, LogPoint]
-    sums: Iterable[HourSum] = field(default_factory=HourSums)
+    sums: HourSums
 
 
 async def load_sales_snapshot(database: Database, since_ms: int) -> SalesSnapshot:

@@ -8,13 +8,13 @@ from sys import intern
 
 from domain.leaderboard import Leaderboard
 from domain.ranking import Tally, live_window
-from storage.sales import HourSum, SalesSnapshot
+from storage.sales import SalesSnapshot
 from streams.codec import partition_of
 from tables.hourly_values import HourlyValues
 from tables.shapes import encode_tally
 
 # So many sums are built before the loop is given back: some milliseconds.
-SLICE = 5_000
+SLICE = 2_000
 
 _Place = tuple[str, dict[int, int]]
 
@@ -39,30 +39,33 @@ class Loading:
         self.at_ms = at_ms
         self.values = HourlyValues()
         self.boards: dict[int, Leaderboard] = {}
-        self._sums = iter(snapshot.sums)
+        self._sums = snapshot.sums
         self._start_ms = live_window(at_ms, hours).start_ms
         self._totals: dict[int, dict[int, int]] = {each: {} for each in assignment.partitions}
         self._places: dict[int, _Place | None] = {}
 
     def steps(self) -> Iterator[None]:
         """Build a part before each item: between two of them the event loop can do other work."""
-        while portion := list(islice(self._sums, SLICE)):
-            self._take(portion)
-            yield
+        for hour_ms, sums in self._sums.by_hour():
+            if hour_ms >= self._start_ms:
+                rest = iter(sums.items())
+                while portion := list(islice(rest, SLICE)):
+                    self._take(hour_ms, portion)
+                    yield
         for partition, totals in self._totals.items():
             self.boards[partition] = Leaderboard(totals)
             yield
 
-    def _take(self, sums: Iterable[HourSum]) -> None:
-        hours, places = self.values.hours, self._places
-        for product_id, hour_ms, quantity in sums:
+    def _take(self, hour_ms: int, sums: Iterable[tuple[int, int]]) -> None:
+        values, places = self.values.hours[hour_ms], self._places
+        for product_id, quantity in sums:
             try:
                 place = places[product_id]
             except KeyError:
                 place = places[product_id] = self._place_of(product_id)
-            if place is not None and hour_ms >= self._start_ms:
+            if place is not None:
                 key, totals = place
-                hours[hour_ms][key] = _encoded(quantity)
+                values[key] = _encoded(quantity)
                 totals[product_id] = totals.get(product_id, 0) + quantity
 
     def _place_of(self, product_id: int) -> _Place | None:

@@ -20,7 +20,7 @@ from domain.ranking import (
     live_window,
     rank_order,
 )
-from storage.sales import HourSum, SalesSnapshot
+from storage.sales import HourSum, HourSums, SalesSnapshot
 from streams.codec import partition_of
 from tables.hourly_values import HourlyValues, windowed
 from tables.live import LiveSales
@@ -98,7 +98,9 @@ class Payments(RuleBasedStateMachine):
             if sale.sold_at_ms >= since_ms:
                 sums[sale.product_id, hour_of(sale.sold_at_ms)] += sale.quantity
         marks = {source: LogPoint(1, self._next_offset(source)) for source in SOURCES}
-        snapshot = SalesSnapshot(marks, [HourSum(*key, total) for key, total in sums.items()])
+        snapshot = SalesSnapshot(
+            marks, HourSums(HourSum(*key, total) for key, total in sums.items())
+        )
         self.live.load(snapshot, Assignment(1, range(PARTITIONS), PARTITIONS), self.now)
         self.position = max(0, self.position - back)
 
