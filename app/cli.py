@@ -166,24 +166,43 @@ def ranking() -> None:
     """Look after the best-seller ranking."""
 
 
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
 @ranking.command("run-batch")
 @click.option(
     "--date",
     "day",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="The day at whose start the three days end [default: today].",
+    type=DAY,
+    help="The day that begins with the midnight up to which sales count [default: today].",
 )
-def run_batch(day: datetime | None) -> None:
+@click.option("--again", is_flag=True, help="Replace the ranking that is stored for the day.")
+def run_batch(day: datetime | None, *, again: bool) -> None:
     """Make the daily ranking now, and show it.
 
-    The ranking worker makes it every midnight by itself, and makes up for a missed one. A
-    ranking that was made before stays as it is and is shown.
+    The ranking worker makes it every midnight by itself, and makes up for those of the last week
+    that were missed. A ranking that was made before stays as it is and is shown, unless --again
+    is given: then it is summed anew, from the orders as they are now, and replaced.
+
+    It is compared with the live table, over the hours that both hold.
     """
     settings = connected_settings("ranking")
     from app import daily  # noqa: PLC0415
 
-    stored = _run_loop(daily.run_batch(settings, day.date() if day else None))
-    click.echo(daily.described(stored, settings))
+    run = _run_loop(daily.run_batch(settings, day.date() if day else None, again=again))
+    click.echo(daily.described(run, settings))
+
+
+@ranking.command()
+@click.option("--date", "day", type=DAY, help="The day [default: the newest].")
+def show(day: datetime | None) -> None:
+    """Show a stored daily ranking, and which days have one."""
+    settings = load_settings()
+    from app import daily  # noqa: PLC0415
+
+    run, days = _run_loop(daily.show(settings, day.date() if day else None))
+    click.echo(daily.described(run, settings))
+    click.echo(daily.days_shown(days))
 
 
 def _run_loop(work: Coroutine[Any, Any, T]) -> T:

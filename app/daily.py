@@ -1,49 +1,172 @@
-"""`fairline ranking run-batch`: the daily ranking, made or shown by hand."""
+"""`fairline ranking run-batch` and `show`: the stored daily rankings, made and read by hand."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 
-from app.services.errors import StartError
+from aiokafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.services.errors import AwayError, StartError
 from app.settings import Settings
 from app.topics import topics_in
-from storage.daily_ranking import DailyRun
-from storage.engine import create_database
-from tables.daily import DailyBatch
+from domain.comparison import Comparison
+from domain.ranking import Window, daily_window
+from storage.daily_ranking import DailyRun, load_daily_run, load_history
+from storage.engine import Database, create_database
+from storage.leases import LeaseLostError
+from tables.daily import DailyBatch, DailyTerms, NotYetError
+from tables.owners import Owners, check_everywhere
+from tables.top_lists import TopListReader
 from tables.worker import offsets_at
 
+DAYS_SHOWN_MAX = 10
+LOOK_SECONDS = 0.1
 
-async def run_batch(settings: Settings, day: date | None) -> DailyRun:
-    """Make a day's ranking, today's where none is named; one that was made before stays.
 
-    Raises StartError for a day whose midnight has not come.
+async def run_batch(settings: Settings, day: date | None, *, again: bool) -> DailyRun:
+    """Make a day's ranking, today's where none is named; a stored one only if made again.
+
+    Raises StartError for a day whose ranking cannot be made, with the reason.
     """
     today = datetime.now(settings.zone).date()
     wanted = day or today
     if wanted > today:
         message = f"the midnight of {wanted} has not come yet ({settings.time_zone})"
         raise StartError(message)
-    database = create_database(settings.sqlalchemy_url)
+    async with _opened(settings) as database:
+        if wanted < today:
+            await _require_sales(database, wanted, settings)
+        try:
+            await _batch(settings, database).make(wanted, again=again)
+        except (NotYetError, LeaseLostError) as reason:
+            message = f"the ranking of {wanted} cannot be made now: {reason}"
+            raise AwayError(message) from None
+        async with database.connect() as connection:
+            return await _stored(connection, wanted)
+
+
+async def _require_sales(database: Database, day: date, settings: Settings) -> None:
+    try:
+        midnight_ms = daily_window(day, settings.zone).end_ms
+    except (ValueError, OverflowError) as error:
+        message = f"there is no ranking of {day}: {error}"
+        raise StartError(message) from None
+    async with database.connect() as connection:
+        first_sale_ms = (await load_history(connection)).first_sale_ms
+    if first_sale_ms is None or first_sale_ms >= midnight_ms:
+        message = f"nothing was sold before {day} began ({settings.time_zone})"
+        raise StartError(message)
+
+
+def _batch(settings: Settings, database: Database) -> DailyBatch:
+    topics = topics_in(settings)
 
     async def offsets(at_ms: int) -> Mapping[tuple[str, int], int]:
-        topic = topics_in(settings).user_commands
-        return await offsets_at(settings.kafka_url, topic, at_ms)
+        return await offsets_at(settings.kafka_url, topics.user_commands, at_ms)
 
+    async def compare(window: Window) -> Comparison:
+        async with _owners(settings) as owners:
+            return await check_everywhere(owners, window)
+
+    return DailyBatch(
+        database,
+        DailyTerms(
+            settings.zone,
+            offsets,
+            compare,
+            hours=settings.ranking_hours,
+            # Somebody waits for it: where no worker can be asked now, it says so.
+            compare_retry_seconds_max=0,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _owners(settings: Settings) -> AsyncIterator[Owners]:
+    topics = topics_in(settings)
+    partitions = topics.product_sales.partitions
+    reader = TopListReader(
+        kafka_url=settings.kafka_url,
+        topic=topics.product_top.name,
+        partitions=partitions,
+        hours=settings.ranking_hours,
+    )
+    await reader.start()
     try:
-        return await DailyBatch(database, settings.zone, offsets).run(wanted)
+        while not reader.ready:  # noqa: ASYNC110 - it says when it has changed, not when it is ready.
+            await asyncio.sleep(LOOK_SECONDS)
+        yield Owners(partitions, reader.lists)
+    finally:
+        await reader.stop()
+
+
+async def show(settings: Settings, day: date | None) -> tuple[DailyRun, list[date]]:
+    """Load a day's stored ranking, or the newest, and the days that have one, newest first.
+
+    Raises StartError where there is none.
+    """
+    async with _opened(settings) as database, database.connect() as connection:
+        days = (await load_history(connection)).days
+        return await _stored(connection, day), days
+
+
+async def _stored(connection: AsyncConnection, day: date | None) -> DailyRun:
+    if (run := await load_daily_run(connection, day)) is not None:
+        return run
+    if days := (await load_history(connection)).days:
+        message = f"no ranking of {day} is stored; {days_shown(days)}"
+        raise StartError(message)
+    message = "no ranking is stored yet: the first midnight after a sale makes one"
+    raise StartError(message)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database; what cannot be reached is told in a line."""
+    database = create_database(settings.sqlalchemy_url)
+    try:
+        yield database
+    except (KafkaError, OSError, SQLAlchemyError) as error:
+        message = f"what the ranking needs does not answer: {str(error).splitlines()[0][:200]}"
+        raise AwayError(message) from error
     finally:
         await database.dispose()
 
 
 def described(run: DailyRun, settings: Settings) -> str:
-    """Say in lines what a day's ranking holds."""
+    """Say in lines what a day's ranking holds, and what it was compared with."""
     first, last, made = (
-        datetime.fromtimestamp(at_ms / 1000, settings.zone).isoformat(timespec="minutes")
+        datetime.fromtimestamp(at_ms / 1000, settings.zone).isoformat(" ", timespec="minutes")
         for at_ms in (*run.window, run.completed_at_ms)
     )
-    head = f"daily ranking of {run.day}, made {made}: sales from {first} to {last}"
     lines = [
         f"{place.rank}. {place.name} (product {place.product_id}, {place.price} won): "
         f"{place.quantity} sold"
         for place in run.places
     ]
-    return "\n".join([head, *(lines or ["nothing was sold"])])
+    return "\n".join(
+        [
+            f"daily ranking of {run.day}, made {made}: sales from {first} to {last}",
+            *(lines or ["nothing was sold"]),
+            _compared(run),
+        ]
+    )
+
+
+def _compared(run: DailyRun) -> str:
+    if run.compared is None:
+        return "not compared with the live table"
+    return (
+        f"compared {run.compared.products} products over {run.compared.hours} hours with the "
+        f"live table: {run.compared.differences} differences"
+    )
+
+
+def days_shown(days: list[date]) -> str:
+    """Name the days that have a stored ranking, the newest ones only where there are many."""
+    named = ", ".join(str(day) for day in days[:DAYS_SHOWN_MAX])
+    more = len(days) - DAYS_SHOWN_MAX
+    return f"stored: {named}" + (f" and {more} older ones" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""The rules of the daily batch: which days' rankings are due, and what can be compared.
+"""The rules of the daily batch: which days' rankings are due, and when to look again.
 
 Pure: no clock, no input, no output. A day is the one that begins with the midnight in question;
 its ranking sums what was sold in the hours before that midnight.
@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from domain.ranking import Window, daily_window, day_of, live_window
+from domain.ranking import daily_window, day_of
 
 # Whoever was away for longer wants today's ranking first; older days are made by hand.
 DUE_DAYS_MAX = 7
@@ -38,10 +38,3 @@ def seconds_until_look(now_ms: int, zone: ZoneInfo) -> float:
     """Return how long to wait for the next look at what is due: never past a midnight."""
     midnight_ms = daily_window(day_of(now_ms, zone) + _DAY, zone).end_ms
     return min((midnight_ms - now_ms) / 1000, LOOK_SECONDS_MAX)
-
-
-def shared_window(daily: Window, now_ms: int, hours: int) -> Window | None:
-    """Return the hours of a daily window that the live window still holds; None for none."""
-    live = live_window(now_ms, hours)
-    start_ms, end_ms = max(daily.start_ms, live.start_ms), min(daily.end_ms, live.end_ms)
-    return Window(start_ms, end_ms) if start_ms < end_ms else None

@@ -1,7 +1,8 @@
 """The stored daily rankings: one run for each date, with the best sellers of its window."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -9,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.ranking import Window
 from storage.engine import Database
-from storage.rows import insert_rows
+from storage.leases import Lease, keep_lease
+from storage.rows import Row, insert_rows
 from storage.sales import pieces
 from storage.schema import daily_ranking, order_lines, orders, products, ranking_runs
 
@@ -28,13 +30,34 @@ class DailyPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What a run's sums were compared with: the hours that the live table still held."""
+
+    products: int
+    hours: int
+    differences: int
+
+
+@dataclass(frozen=True, slots=True)
 class DailyRun:
-    """A day's stored ranking: what was sold in the window before its midnight, best first."""
+    """A day's stored ranking: what was sold in the window before its midnight, best first.
+
+    `compared` is None where it was not, or could not be, compared with the live table.
+    """
 
     day: date
     window: Window
     completed_at_ms: int
-    places: list[DailyPlace]
+    places: list[DailyPlace] = field(default_factory=list)
+    compared: Compared | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Which days have a stored ranking, and when anything was sold first."""
+
+    days: list[date]
+    first_sale_ms: int | None
 
 
 async def load_daily_run(connection: AsyncConnection, day: date | None = None) -> DailyRun | None:
@@ -50,32 +73,84 @@ async def load_daily_run(connection: AsyncConnection, day: date | None = None) -
         Window(row.window_start_ms, row.window_end_ms),
         row.completed_at_ms,
         await _list_places(connection, row.date),
+        _compared(row),
     )
 
 
-async def save_daily_ranking(
-    database: Database, day: date, window: Window, now_ms: int
-) -> list[DailyPlace] | None:
-    """Sum a day's window and store its ranking, in one transaction; None if it was done before.
+def _compared(row: sa.Row[Any]) -> Compared | None:
+    if row.differences is None:
+        return None
+    return Compared(row.compared_products, row.compared_hours, row.differences)
 
-    The run's row comes first: of two workers at once, the second waits for the first one's
-    commit, and then finds the date taken.
+
+async def load_history(connection: AsyncConnection) -> History:
+    """Load the days that have a stored ranking, newest first, and the time of the first sale."""
+    days = await connection.scalars(
+        sa.select(ranking_runs.c.date).order_by(ranking_runs.c.date.desc())
+    )
+    first_sale_ms = await connection.scalar(sa.select(sa.func.min(orders.c.paid_at_ms)))
+    return History([date.fromisoformat(each) for each in days], first_sale_ms)
+
+
+async def save_daily_run(
+    database: Database, run: DailyRun, lease: Lease, *, again: bool = False
+) -> DailyRun:
+    """Sum a run's window and store its ranking, in one transaction; return what is stored then.
+
+    A date that is stored already stays as it is, unless the run is made again: the run's row comes
+    first, and of two transactions at once the second waits for the first, and finds the date
+    taken. Raises LeaseLostError, and stores nothing, where the lease is another's by now.
     """
-    run = {
-        "date": day.isoformat(),
-        "window_start_ms": window.start_ms,
-        "window_end_ms": window.end_ms,
-        "completed_at_ms": now_ms,
-    }
     try:
         async with database.begin() as connection:
-            await connection.execute(ranking_runs.insert(), run)
-            return await _replace_ranking(connection, day, window)
+            if again:
+                await _delete(connection, run.day)
+            await connection.execute(ranking_runs.insert(), _row_of(run))
+            places = await _sum_window(connection, run.window)
+            await insert_rows(connection, daily_ranking, [_row(run.day, each) for each in places])
+            await keep_lease(connection, lease)
     except IntegrityError:
         async with database.connect() as connection:
-            if await load_daily_run(connection, day):
-                return None
+            if held := await load_daily_run(connection, run.day):
+                return held
         raise
+    return replace(run, places=places)
+
+
+async def save_compared(database: Database, run: DailyRun, compared: Compared) -> None:
+    """Note what a stored run was compared with; one that was made again meanwhile stays."""
+    found = {
+        "compared_products": compared.products,
+        "compared_hours": compared.hours,
+        "differences": compared.differences,
+    }
+    async with database.begin() as connection:
+        await connection.execute(
+            sa.update(ranking_runs)
+            .where(
+                ranking_runs.c.date == run.day.isoformat(),
+                ranking_runs.c.completed_at_ms == run.completed_at_ms,
+            )
+            .values(found)
+        )
+
+
+def _row_of(run: DailyRun) -> Row:
+    return {
+        "date": run.day.isoformat(),
+        "window_start_ms": run.window.start_ms,
+        "window_end_ms": run.window.end_ms,
+        "completed_at_ms": run.completed_at_ms,
+    }
+
+
+def _row(day: date, place: DailyPlace) -> Row:
+    return {"date": day.isoformat(), **asdict(place)}
+
+
+async def _delete(connection: AsyncConnection, day: date) -> None:
+    for table in (daily_ranking, ranking_runs):
+        await connection.execute(table.delete().where(table.c.date == day.isoformat()))
 
 
 async def _list_places(connection: AsyncConnection, day: str) -> list[DailyPlace]:
@@ -85,19 +160,6 @@ async def _list_places(connection: AsyncConnection, day: str) -> list[DailyPlace
         .order_by(daily_ranking.c.rank)
     )
     return [DailyPlace(*row) for row in await connection.execute(query)]
-
-
-async def _replace_ranking(
-    connection: AsyncConnection, day: date, window: Window
-) -> list[DailyPlace]:
-    places = await _sum_window(connection, window)
-    await connection.execute(daily_ranking.delete().where(daily_ranking.c.date == day.isoformat()))
-    rows = [
-        {"date": day.isoformat(), **{name: getattr(place, name) for name in DailyPlace.__slots__}}
-        for place in places
-    ]
-    await insert_rows(connection, daily_ranking, rows)
-    return places
 
 
 async def _sum_window(connection: AsyncConnection, window: Window) -> list[DailyPlace]:

@@ -210,4 +210,15 @@ ranking_runs = Table(
     Column("window_start_ms", BigInteger, nullable=False),
     Column("window_end_ms", BigInteger, nullable=False),
     Column("completed_at_ms", BigInteger, nullable=False),
+    Column("compared_products", BigInteger),
+    Column("compared_hours", Integer),
+    Column("differences", BigInteger),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
 )

@@ -1,86 +1,229 @@
-"""The daily batch: at midnight, or as soon after it as the worker is there."""
+"""The daily batch: at midnight, or as soon after it as a worker is there, on one worker only."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from domain.ranking import daily_window, day_of
-from storage.daily_ranking import DailyRun, load_daily_run, save_daily_ranking
+from domain.daily import due_days, seconds_until_look
+from domain.ranking import WINDOW_HOURS, daily_window
+from storage.clock import load_clock
+from storage.daily_ranking import DailyRun, load_daily_run, load_history, save_daily_run
 from storage.engine import Database
-from storage.marks import load_marks
-from tables.clock import now_ms
+from storage.leases import Lease, keep_lease, release_lease, take_lease
+from tables.daily_comparison import Compare, compare_run
+from tables.settling import OffsetsAt, unapplied
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 15.0
+# Longer than the slowest step between two renewals, a transaction that sums the window; as long
+# may the ranking wait for another worker after its holder was killed.
+LEASE_SECONDS = 20.0
+# How soon what is due is looked at again while it must wait, and while something does not answer.
+RETRY_SECONDS = 2.0
+AWAY_SECONDS = 15.0
 LOOK_SECONDS = 0.5
-# Payments from before midnight may still wait in the log; they are applied within moments.
+# Brokers date payments by clocks of their own, which may be a little behind the database's.
+GRACE_MS = 3_000
+# How long payments from before midnight are waited for at a time, with the lease in hand.
 SETTLE_SECONDS_MAX = 60.0
+# A worker that has just started, or takes partitions over, cannot be compared yet.
+COMPARE_RETRY_SECONDS_MAX = 60.0
 
-OffsetsAt = Callable[[int], Awaitable[Mapping[tuple[str, int], int]]]
-"""Returns, for each partition of the payments' topic, the first offset from a time on."""
+Clock = Callable[[], Awaitable[int]]
+"""Returns epoch milliseconds."""
+
+
+class NotYetError(Exception):
+    """A day's ranking cannot be made yet, and why."""
+
+
+class LeasedError(NotYetError):
+    """Another worker is at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DailyTerms:
+    """Whose midnight, over how many hours, and what is asked for what the database cannot say.
+
+    The clock is the database's unless another one is given: workers on machines whose clocks
+    differ must agree on what is due.
+    """
+
+    zone: ZoneInfo
+    offsets_at: OffsetsAt
+    compare: Compare
+    hours: int = WINDOW_HOURS
+    clock: Clock | None = None
+    lease_seconds: float = LEASE_SECONDS
+    settle_seconds_max: float = SETTLE_SECONDS_MAX
+    compare_retry_seconds_max: float = COMPARE_RETRY_SECONDS_MAX
 
 
 class DailyBatch:
-    """Stores the ranking of the three days before each midnight, once for each date."""
+    """Stores the ranking of the hours before each midnight, once for each date."""
 
-    def __init__(self, database: Database, zone: ZoneInfo, offsets_at: OffsetsAt) -> None:
+    def __init__(self, database: Database, terms: DailyTerms) -> None:
         self._database = database
-        self._zone = zone
-        self._offsets_at = offsets_at
+        self._terms = terms
+        self._clock = terms.clock or self._database_clock
+        holder = f"{socket.gethostname()[:100]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._lease = Lease("daily-ranking", holder, round(terms.lease_seconds * 1000))
+        self._woken = asyncio.Event()
 
-    async def run_until_done(self) -> None:
-        """Run today's batch if it has not run, and try again until it has. Never raises."""
+    async def wake(self) -> None:
+        """Look at once what is due: it is midnight."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look what is due, make it, and look again, until cancelled. Never raises."""
         while True:
-            try:
-                await self.run(day_of(now_ms(), self._zone))
-            except Exception as error:
-                log.warning("the daily ranking waits %s s: %r", RETRY_SECONDS, error)
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return
+            seconds = await self._look_safely()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), seconds)
+            self._woken.clear()
 
-    async def run(self, day: date) -> DailyRun:
-        """Run a day's batch; where it has run before, its ranking stays as it is."""
-        if (held := await self._load(day)) is not None:
-            return held
-        window = daily_window(day, self._zone)
+    async def _look_safely(self) -> float:
+        """Look, and return how long to wait for the next look."""
+        try:
+            await self.look()
+            return seconds_until_look(await self._clock(), self._terms.zone)
+        except LeasedError as reason:
+            log.debug("the daily ranking waits: %s", reason)
+        except NotYetError as reason:
+            log.warning("the daily ranking waits: %s", reason)
+        except Exception as error:
+            log.warning("the daily ranking waits: %r", error)
+            return AWAY_SECONDS
+        return RETRY_SECONDS
+
+    async def look(self) -> None:
+        """Make every ranking that is due, oldest first. Raises NotYetError where one must wait."""
+        made: list[DailyRun] = []
+        waits: NotYetError | None = None
+        for day in await self._due():
+            try:
+                run = await self._made(day)
+            except NotYetError as error:
+                waits = error
+                break
+            made += [run] if run else []
+        # All are stored before the first is compared, which may take a while.
+        for run in made:
+            await self._compare(run)
+        if waits is not None:
+            raise waits
+
+    async def make(self, day: date, *, again: bool = False) -> DailyRun | None:
+        """Make a day's ranking and compare it; None where it is stored, and not made again.
+
+        Raises NotYetError while another worker is at it, while that midnight has not come, or
+        while payments from before it are not applied.
+        """
+        run = await self._made(day, again=again)
+        return await self._compare(run) if run else None
+
+    async def _made(self, day: date, *, again: bool = False) -> DailyRun | None:
+        """Make a day's ranking while nobody else makes one; None where it is stored."""
+        async with self._leased():
+            if not again and await self._load(day):
+                return None
+            return await self._make(day, again=again)
+
+    async def _compare(self, run: DailyRun) -> DailyRun:
+        now_ms = await self._clock()
+        return await compare_run(
+            self._database,
+            run,
+            self._terms.compare,
+            now_ms,
+            retry_seconds_max=self._terms.compare_retry_seconds_max,
+        )
+
+    async def _due(self) -> list[date]:
+        async with self._database.connect() as connection:
+            history = await load_history(connection)
+        now_ms = await self._clock()
+        return due_days(history.days, history.first_sale_ms, now_ms, self._terms.zone)
+
+    async def _make(self, day: date, *, again: bool) -> DailyRun:
+        started = time.monotonic()
+        window = daily_window(day, self._terms.zone, self._terms.hours)
         await self._settle(window.end_ms)
-        places = await save_daily_ranking(self._database, day, window, now_ms())
-        if places is None:
-            log.info("daily ranking of %s: another worker has stored it", day)
-        else:
-            listed = ", ".join(f"{each.product_id}: {each.quantity}" for each in places)
-            log.info("daily ranking of %s stored: %s", day, listed or "nothing was sold")
-        stored = await self._load(day)
-        if stored is None:
-            message = f"the daily ranking of {day} was taken away"
-            raise RuntimeError(message)
+        run = DailyRun(day, window, await self._clock())
+        stored = await save_daily_run(self._database, run, self._lease, again=again)
+        log.info(
+            "daily ranking of %s stored, %d hours up to %s, in %.1f s: %s",
+            day,
+            self._terms.hours,
+            datetime.fromtimestamp(window.end_ms / 1000, self._terms.zone).isoformat(" "),
+            time.monotonic() - started,
+            _places_shown(stored),
+        )
         return stored
+
+    async def _settle(self, midnight_ms: int) -> None:
+        """Wait until the payments that the log holds from before midnight are applied.
+
+        An incomplete ranking would stay for ever, so one that cannot be whole is not stored:
+        it is late, and due for as long as nobody applies commands.
+        """
+        if await self._clock() < midnight_ms:
+            message = "that midnight has not come yet"
+            raise NotYetError(message)
+        deadline = time.monotonic() + self._terms.settle_seconds_max
+        await self._wait_while(lambda: self._is_early(midnight_ms), deadline)
+        needed = await self._terms.offsets_at(midnight_ms)
+        await self._wait_while(lambda: unapplied(self._database, needed), deadline)
+
+    async def _is_early(self, midnight_ms: int) -> str:
+        is_early = await self._clock() < midnight_ms + GRACE_MS
+        return "payments may still be dated before midnight" if is_early else ""
+
+    async def _wait_while(self, reason: Callable[[], Awaitable[str]], deadline: float) -> None:
+        while why := await reason():
+            if time.monotonic() > deadline:
+                raise NotYetError(why)
+            await asyncio.sleep(LOOK_SECONDS)
+            async with self._database.begin() as connection:
+                await keep_lease(connection, self._lease)
+
+    @contextlib.asynccontextmanager
+    async def _leased(self) -> AsyncIterator[None]:
+        """Hold the lease while the block runs. Raises LeasedError where it is another's."""
+        async with self._database.begin() as connection:
+            if not await take_lease(connection, self._lease):
+                message = "another worker is making a daily ranking"
+                raise LeasedError(message)
+        try:
+            yield
+        finally:
+            await self._release()
+
+    async def _release(self) -> None:
+        try:
+            async with self._database.begin() as connection:
+                await release_lease(connection, self._lease)
+        except Exception as error:
+            # It runs out by itself; what was made under it must not fail for that.
+            log.warning("the lease of the daily ranking was not released: %r", error)
 
     async def _load(self, day: date) -> DailyRun | None:
         async with self._database.connect() as connection:
             return await load_daily_run(connection, day)
 
-    async def _settle(self, midnight_ms: int) -> None:
-        """Wait until the payments that the log holds from before midnight are applied."""
-        needed = await self._offsets_at(midnight_ms)
-        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS_MAX
-        while waiting := await self._waiting(needed):
-            if asyncio.get_running_loop().time() > deadline:
-                # A transaction marker at the end of a partition is never passed, for one.
-                log.warning("daily ranking: not applied up to midnight: %s", waiting)
-                return
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _waiting(self, needed: Mapping[tuple[str, int], int]) -> list[str]:
+    async def _database_clock(self) -> int:
         async with self._database.connect() as connection:
-            marks = await load_marks(connection)
-        applied = {place: mark.next_offset for place, mark in marks.items()}
-        return [
-            f"{topic}[{partition}] {applied.get((topic, partition), 0)} of {offset}"
-            for (topic, partition), offset in needed.items()
-            if applied.get((topic, partition), 0) < offset
-        ]
+            return await load_clock(connection)
+
+
+def _places_shown(run: DailyRun) -> str:
+    shown = ", ".join(f"{each.product_id}: {each.quantity}" for each in run.places)
+    return shown or "nothing was sold"

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from domain.ranking import WINDOW_HOURS, live_window
+from domain.comparison import Comparison
+from domain.ranking import WINDOW_HOURS, Window, live_window
 from storage.engine import Database
 from storage.sales import SalesSnapshot, load_sales_snapshot
 from streams.admin import ensure_topics
@@ -19,10 +20,10 @@ from streams.topics import Topic, Topics
 from tables.app import RankingHooks, changelog_topic, create_ranking_app
 from tables.checking import Checks
 from tables.clock import now_ms
-from tables.daily import DailyBatch
+from tables.daily import Clock, DailyBatch, DailyTerms
 from tables.live import LiveSales
 from tables.loading import Assignment, Loading
-from tables.owners import Owners
+from tables.owners import Owners, check_everywhere
 from tables.sale_intake import SaleIntake
 from tables.top_lists import TopListReader
 from tables.top_publisher import TopPublisher
@@ -52,6 +53,7 @@ class RankingWorker:
         retry_seconds_max: float = 15.0,
         hours: int = WINDOW_HOURS,
         owner: str = "",
+        daily_clock: Clock | None = None,
     ) -> None:
         self._faust_settings = faust_settings
         self._database = database
@@ -62,7 +64,8 @@ class RankingWorker:
         self._owner = owner
         self._tasks: list[asyncio.Task[None]] = []
         self._producer: AIOKafkaProducer | None = None
-        self._daily = DailyBatch(database, zone, self._offsets_at)
+        terms = DailyTerms(zone, self._offsets_at, self._compare, hours, daily_clock)
+        self._daily = DailyBatch(database, terms)
         self._zone = zone
         self._app: Any = None
         self._top_lists = TopListReader(
@@ -89,19 +92,19 @@ class RankingWorker:
         await self._app.start()
         publisher = TopPublisher(self._live, self._producer, self._topics.product_top.name)
         self._run(publisher.run())
-        self._run(self._daily.run_until_done())
+        self._run(self._daily.run())
 
     def _make_app(self, producer: AIOKafkaProducer) -> None:
-        hooks = RankingHooks(self._process, self._load, self._daily.run_until_done)
+        hooks = RankingHooks(self._process, self._load, self._daily.wake)
         ranking = create_ranking_app(
             self._faust_settings, self._topics, self._zone, hooks, hours=self._hours
         )
         self._app = ranking.app
         self._live = LiveSales(ranking.table, hours=self._hours, owner=self._owner)
         self._intake = SaleIntake(self._live, producer, self._topics, leave=leave)
-        owners = Owners(self._topics.product_sales.partitions, self._top_lists.lists)
+        self._owners = Owners(self._topics.product_sales.partitions, self._top_lists.lists)
         checks = Checks(self._live, self._database)
-        sources = Sources(self._live, checks, owners, self._top_lists, self.status)
+        sources = Sources(self._live, checks, self._owners, self._top_lists, self.status)
         add_views(self._app, sources)
 
     def status(self) -> dict[str, bool]:
@@ -168,6 +171,9 @@ class RankingWorker:
 
     async def _offsets_at(self, at_ms: int) -> Mapping[tuple[str, int], int]:
         return await offsets_at(self._faust_settings.kafka_url, self._topics.user_commands, at_ms)
+
+    async def _compare(self, window: Window) -> Comparison:
+        return await check_everywhere(self._owners, window)
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(coroutine))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.daily import DUE_DAYS_MAX, due_days, seconds_until_look, shared_window
-from domain.ranking import HOUR_MS, Window, daily_window, day_of, hours_in
+from domain.daily import DUE_DAYS_MAX, due_days, seconds_until_look
+from domain.ranking import HOUR_MS, daily_window, day_of
 
 SEOUL = ZoneInfo("Asia/Seoul")
 # Clocks are changed in the night in Berlin, at midnight itself in Beirut and in Havana; Samoa left
@@ -106,30 +106,6 @@ def test_a_look_is_never_late_for_a_midnight(now_ms: int, name: str) -> None:
     assert day_of(then_ms - 1, zone) == today
     # Where it waits less than it may, then for a midnight.
     assert seconds == 30 or day_of(then_ms, zone) > today
-
-
-#        |<-------------- 72 hours of the day ------------->|
-#                   |<-------------- 72 hours, now ------------- * ->|
-#                   [========= what both of them hold ======)
-#
-#   minutes after midnight, hours that both hold
-SHARED = [(0, 71), (59, 71), (60, 70), (61, 70), (71 * 60 - 1, 1), (71 * 60, 0), (1000 * 60, 0)]
-
-
-@pytest.mark.parametrize(("minutes", "hours"), SHARED)
-def test_the_hours_that_the_live_window_still_holds_are_compared(minutes: int, hours: int) -> None:
-    daily = daily_window(date(2026, 3, 10), SEOUL)
-    shared = shared_window(daily, daily.end_ms + minutes * 60_000, 72)
-    assert len(hours_in(shared) if shared else []) == hours
-    if shared:
-        assert shared.end_ms == daily.end_ms
-
-
-def test_a_short_window_shares_what_it_has() -> None:
-    midnight_ms = daily_window(date(2026, 3, 10), SEOUL, 1).end_ms
-    assert shared_window(Window(midnight_ms - HOUR_MS, midnight_ms), midnight_ms, 1) is None
-    two = daily_window(date(2026, 3, 10), SEOUL, 2)
-    assert shared_window(two, midnight_ms, 2) == Window(midnight_ms - HOUR_MS, midnight_ms)
 
 
 def test_the_days_of_a_window_are_told_apart_by_the_zone() -> None:

@@ -1,0 +1,22 @@
+"""Tells whether the payments of the log are applied up to a point in it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from storage.engine import Database
+from storage.marks import load_marks
+
+OffsetsAt = Callable[[int], Awaitable[Mapping[tuple[str, int], int]]]
+"""Returns, for each partition of the payments' topic, the first offset from a time on."""
+
+
+async def unapplied(database: Database, needed: Mapping[tuple[str, int], int]) -> str:
+    """Say which marks are before the offsets needed; nothing where none is."""
+    async with database.connect() as connection:
+        marks = await load_marks(connection)
+    applied = {place: mark.next_offset for place, mark in marks.items()}
+    behind = [
+        f"{topic}[{partition}] {applied.get((topic, partition), 0)} of {offset}"
+        for (topic, partition), offset in needed.items()
+        if applied.get((topic, partition), 0) < offset
+    ]
+    return f"payments from before midnight are not applied: {', '.join(behind)}" if behind else ""

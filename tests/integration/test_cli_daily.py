@@ -1,0 +1,79 @@
+"""`fairline ranking run-batch` and `show`, typed as an operator would."""
+
+from datetime import datetime, timedelta
+
+from domain.ranking import daily_window
+from storage.engine import create_database
+from tests.contract.paid_orders import define, order
+from tests.installation import Installation
+from tests.integration.test_cli_catalog import Said, fairline
+
+
+async def ranking(installation: Installation, *words: str) -> Said:
+    return await fairline(installation, "ranking", *words)
+
+
+async def sell(installation: Installation, quantity: int) -> None:
+    """A sale in the last second before today."""
+    today = datetime.now(installation.settings.zone).date()
+    database = create_database(installation.settings.sqlalchemy_url)
+    try:
+        if not await installation.query("SELECT 1 FROM products"):
+            await define(database, 7)
+        midnight_ms = daily_window(today, installation.settings.zone).end_ms
+        await order(database, midnight_ms - 1000, p7=quantity)
+    finally:
+        await database.dispose()
+
+
+async def test_a_day_is_stored_shown_and_made_again(installation: Installation) -> None:
+    today = datetime.now(installation.settings.zone).date()
+    head = f"daily ranking of {today}, made {today} "
+    await sell(installation, 5)
+    made = await ranking(installation, "run-batch")
+    assert (made.code, made.out.startswith(head)) == (0, True)
+    assert made.out.splitlines()[1:] == [
+        "1. product 7 (product 7, 700 won): 5 sold",
+        "not compared with the live table",
+    ]
+    # Nobody keeps a live table here, and it says so.
+    assert "No ranking worker has published" in made.err
+    await sell(installation, 3)
+    before = await ranking(installation, "run-batch", "--date", str(today))
+    assert before.out == made.out
+    again = await ranking(installation, "run-batch", "--again")
+    assert again.out.splitlines()[1] == "1. product 7 (product 7, 700 won): 8 sold"
+    shown = await ranking(installation, "show")
+    assert shown.out == f"{again.out}stored: {today}\n"
+    assert await ranking(installation, "show", "--date", str(today)) == shown
+
+
+#   words                        days from today    what is said
+BAD: list[tuple[str, int | str, str]] = [
+    ("run-batch", "1.4.2026", "does not match"),
+    ("run-batch", 1, "has not come yet (Asia/Seoul)"),
+    ("run-batch", -1, "nothing was sold before"),
+    ("run-batch", "0001-01-01", "fairline: "),
+    ("show", 0, "no ranking is stored yet"),
+]
+
+
+async def test_a_day_that_cannot_be_is_refused(installation: Installation) -> None:
+    today = datetime.now(installation.settings.zone).date()
+    for command, day, said in BAD:
+        given = str(today + timedelta(days=day)) if isinstance(day, int) else day
+        refused = await ranking(installation, command, "--date", given)
+        assert (refused.code, refused.out) == (2, "")
+        assert said in refused.err
+    assert await installation.query("SELECT date FROM ranking_runs") == []
+
+
+async def test_a_day_without_a_ranking_is_answered_with_those_that_have_one(
+    installation: Installation,
+) -> None:
+    today = datetime.now(installation.settings.zone).date()
+    made = await ranking(installation, "run-batch")
+    assert made.out.splitlines()[1] == "nothing was sold"
+    missing = await ranking(installation, "show", "--date", "2026-01-01")
+    assert missing.code == 2
+    assert f"no ranking of 2026-01-01 is stored; stored: {today}" in missing.err
