@@ -10,6 +10,7 @@ import click
 
 from app.addresses import address_of, answers_ok, require_free
 from app.cli_catalog import coupon, product
+from app.cli_ranking import check, rebuild
 from app.cli_services import services
 from app.cli_settings import connected_settings, load_settings, show_settings
 from app.services.errors import StartError
@@ -213,6 +214,8 @@ def _run_loop(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
+ranking.add_command(check)
+ranking.add_command(rebuild)
 main.add_command(product)
 main.add_command(coupon)
 main.add_command(services)

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.addresses import address_of
 from app.services.errors import AwayError, StartError
 from app.settings import Settings
 from app.topics import topics_in
@@ -47,7 +48,7 @@ async def run_ranking_worker(settings: Settings) -> None:
             replication=settings.replication,
             retry_seconds_max=settings.retry_seconds_max,
             hours=settings.ranking_hours,
-            owner=settings.ranking_url or f"http://{settings.worker_host}:{settings.ranking_port}",
+            owner=settings.ranking_url or address_of(settings, "ranking_port"),
         )
         async with _running(worker):
             await _until_stopped("ranking worker", database, stop)

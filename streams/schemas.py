@@ -24,6 +24,7 @@ TOPIC_TO_KEY_FIELD = {
     "catalog_commands": "productId",
 }
 _ORDER_EVENTS = (wire_events.OrderPaid, wire_events.OrderCancelled)
+_PRODUCT_SALES = (wire_events.SaleRecorded, wire_events.RankingRebuildRequested)
 _BODIES = (
     wire.ChargedBalance,
     wire.IssuedCoupon,
@@ -43,7 +44,7 @@ def schemas() -> dict[str, Schema]:
         "commands.json": _commands(),
         "command-results.json": _results(),
         "order-events.json": _events("OrderEvent", *_ORDER_EVENTS),
-        "product-sales.json": _event(wire_events.SaleRecorded),
+        "product-sales.json": _events("ProductSale", *_PRODUCT_SALES),
         "dead-letters.json": _published(wire.DeadLetter),
     }
 
@@ -106,7 +107,7 @@ def _events(title: str, *shapes: type[wire.Shape]) -> Schema:
     components: Schema = {}
     for schema in listed:
         schema.pop("$schema")
-        components |= schema.pop("$defs")
+        components |= schema.pop("$defs", {})
     return {"$schema": DIALECT, "title": title, "oneOf": listed, "$defs": components}
 
 

@@ -1,5 +1,7 @@
 """The shapes of events: what is published on `order-events` and `product-sales`."""
 
+from uuid import UUID
+
 from streams.wire import Moment, OrderLine, Shape
 
 
@@ -61,3 +63,14 @@ class SaleRecorded(Shape):
     quantity: int
     sold_at: Moment
     source: Source
+
+
+class RankingRebuildRequested(Shape):
+    """Appended to each partition of `product-sales`, without a key, by `fairline ranking rebuild`.
+
+    The partition's ranking worker sets its values from the database anew. It is no sale: who
+    counts sales passes over it.
+    """
+
+    type: str
+    rebuild_id: UUID

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain, islice
 from typing import Generic, NamedTuple, TypeVar
 
@@ -117,9 +118,11 @@ class _Sums(NamedTuple):
 
 async def _own_sums(listed: Iterable[HourSum], live: LiveSales, window: Window) -> _Sums:
     sums = _Sums(window, {}, Counter(), set())
+    # A product has up to a sum an hour, and finding its partition costs more than adding one.
+    owns = cache(live.owns)
     async for part in _in_slices(listed):
         for each in part:
-            if live.owns(each.product_id):
+            if owns(each.product_id):
                 sums.add(each.product_id, each.hour_ms, each.quantity)
     return sums
 

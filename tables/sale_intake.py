@@ -1,8 +1,9 @@
 """Takes records of `product-sales`: counts what is a sale, and makes dead letters of the rest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, Protocol
+from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 
@@ -11,7 +12,7 @@ from streams.records import Place, Record
 from streams.topics import Topics
 from tables.clock import now_ms
 from tables.live import LiveSales
-from tables.sale_reader import NoSale, read_sale
+from tables.sale_reader import NoSale, read_rebuild, read_sale
 
 
 class SaleStream(Protocol):
@@ -31,9 +32,12 @@ class SaleIntake:
         producer: AIOKafkaProducer,
         topics: Topics,
         *,
+        reload: Callable[[], Awaitable[None]],
         leave: Callable[[str], NoReturn],
     ) -> None:
         self._live = live
+        self._reload = reload
+        self._rebuilt: set[tuple[int, UUID]] = set()
         self._producer = producer
         self._topics = topics
         self._leave = leave
@@ -47,15 +51,25 @@ class SaleIntake:
                 self._leave("a sale could not be counted")
 
     async def take(self, record: Record) -> None:
-        """Count one sale, or send its record to `dead-letters` and wait until it is there."""
+        """Count one sale, or load anew on request; anything else becomes a dead letter."""
         sale = read_sale(record, self._topics, now_ms())
-        if isinstance(sale, NoSale):
+        if not isinstance(sale, NoSale):
+            self._live.count(sale, record.place.partition)
+        elif (rebuild_id := read_rebuild(record)) is not None:
+            await self._rebuild(rebuild_id)
+        else:
             # A worker that is stopping finishes this: its producer is flushed last.
             await asyncio.shield(self._bury(record, sale))
-        else:
-            self._live.count(sale, record.place.partition)
+
+    async def _rebuild(self, rebuild_id: UUID) -> None:
+        """Load all own partitions anew, at the first of the requests that they each hold."""
+        request = (self._live.assignment.generation, rebuild_id)
+        if request not in self._rebuilt:
+            await self._reload()
+            self._rebuilt.add(request)
 
     async def _bury(self, record: Record, refusal: NoSale) -> None:
+        """Send a record to `dead-letters`, and wait until it is there."""
         letter = dead_letter(record, refusal.reason, refusal.detail, self._topics)
         await self._producer.send_and_wait(letter.topic, bytes(letter.value), key=letter.key)
 

@@ -1,6 +1,7 @@
 """Reads records of `product-sales`: a sale, or the reason why the record is none."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import msgspec
 
@@ -15,7 +16,10 @@ from streams.topics import Topics
 FUTURE_DATE = "FUTURE_DATE"
 UNKNOWN_SOURCE = "UNKNOWN_SOURCE"
 
+REBUILD = "RankingRebuildRequested"
+
 _decode = msgspec.json.Decoder(wire_events.SaleRecorded).decode
+_decode_rebuild = msgspec.json.Decoder(wire_events.RankingRebuildRequested).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,20 @@ def read_sale(record: Record, topics: Topics, now_ms: int) -> Sale | NoSale:
         source=SourcePartition(event.source.topic, event.source.partition),
         point=LogPoint(event.source.epoch, event.source.offset),
     )
+
+
+def encode_rebuild(rebuild_id: UUID) -> bytes:
+    """Encode a request to load anew."""
+    return msgspec.json.encode(wire_events.RankingRebuildRequested(REBUILD, rebuild_id))
+
+
+def read_rebuild(record: Record) -> UUID | None:
+    """Return the id of a request to load anew; None where a record is none."""
+    try:
+        request = _decode_rebuild(record.value or b"")
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return request.rebuild_id if request.type == REBUILD else None
 
 
 def _wrong_kind(event: wire_events.SaleRecorded, topics: Topics) -> NoSale | None:

@@ -101,7 +101,9 @@ class RankingWorker:
         )
         self._app = ranking.app
         self._live = LiveSales(ranking.table, hours=self._hours, owner=self._owner)
-        self._intake = SaleIntake(self._live, producer, self._topics, leave=leave)
+        self._intake = SaleIntake(
+            self._live, producer, self._topics, reload=self.reload, leave=leave
+        )
         self._owners = Owners(self._topics.product_sales.partitions, self._top_lists.lists)
         checks = Checks(self._live, self._database)
         sources = Sources(self._live, checks, self._owners, self._top_lists, self.status)

@@ -149,7 +149,7 @@ class Listener:
         self._take: dict[str, Callable[[Any], None]] = {
             topics.command_results.name: self._take_result,
             topics.order_events.name: self._take_order_event,
-            topics.product_sales.name: _taker(self.sales, wire_events.SaleRecorded),
+            topics.product_sales.name: self._take_sale,
             topics.dead_letters.name: _taker(self.letters, wire.DeadLetter),
         }
 
@@ -169,6 +169,11 @@ class Listener:
         self.result_partitions.append(message.partition)
         place = Place(result.topic, result.partition, result.offset)
         self._by_place.setdefault(place, []).append(result)
+
+    def _take_sale(self, message: Any) -> None:
+        # Requests to rebuild the ranking stand between sales, and have no key.
+        if message.key is not None:
+            _taker(self.sales, wire_events.SaleRecorded)(message)
 
     def _take_order_event(self, message: Any) -> None:
         if msgspec.json.decode(message.value)["type"] == "OrderPaid":

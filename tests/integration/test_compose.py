@@ -55,9 +55,18 @@ def test_there_is_what_an_installation_needs() -> None:
     commands = [tuple(service["command"][1:]) for service in OURS.values()]
     assert commands.count(("edge",)) == 2
     assert commands.count(("worker", "--kind", "commands")) == 2
-    assert commands.count(("worker", "--kind", "ranking")) >= 1
+    assert commands.count(("worker", "--kind", "ranking")) == 2
     assert commands.count(("migrate",)) == 1
     assert all("healthcheck" in SERVICES[name] for name in ("kafka", "postgres", "redis"))
+
+
+def test_ranking_workers_reach_each_other_by_their_services_names() -> None:
+    for name, service in OURS.items():
+        if service["command"][-1] == "ranking":
+            told = service["environment"]
+            assert told["FAIRLINE_RANKING_URL"] == f"http://{name}:6067"
+            assert told["FAIRLINE_WORKER_HOST"] == "0.0.0.0"
+            assert "ports" not in service
 
 
 def test_what_a_service_waits_for_exists_and_has_what_it_waits_by() -> None:

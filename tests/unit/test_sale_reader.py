@@ -1,6 +1,7 @@
 """Records of `product-sales`: what is a sale, and why the rest is none."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from streams.codec import partition_of
 from streams.outcomes import moment
 from streams.records import Place, Record
 from streams.topics import topics_of
-from tables.sale_reader import NoSale, read_sale
+from tables.sale_reader import NoSale, encode_rebuild, read_rebuild, read_sale
 
 TOPICS = topics_of("t-", 8)
 NOW = 1_773_146_096_789
@@ -97,3 +98,30 @@ def test_a_record_without_value_or_key_is_no_sale() -> None:
 def test_a_sale_on_another_keys_partition_is_no_sale() -> None:
     wrong = (partition_of(b"12", 8) + 1) % 8
     assert reason_of(read(event(), partition=wrong)) == "WRONG_PARTITION"
+
+
+REBUILD_ID = UUID("9c5f0000-0000-4000-8000-000000000000")
+
+
+def test_a_request_to_rebuild_is_read_without_a_key_and_on_any_partition() -> None:
+    for partition in range(8):
+        asked = record(encode_rebuild(REBUILD_ID), key=None, partition=partition)
+        assert read_rebuild(asked) == REBUILD_ID
+        assert isinstance(read_sale(asked, TOPICS, NOW), NoSale)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"{}",
+        b"[" * 100_000,
+        b'{"type": "RankingRebuildRequested"}',
+        b'{"type": "RankingRebuildRequested", "rebuildId": 7}',
+        b'{"type": "SaleRecorded", "rebuildId": "9c5f0000-0000-4000-8000-000000000000"}',
+        msgspec.json.encode(event()),
+    ],
+)
+def test_nothing_else_is_a_request_to_rebuild(value: bytes | None) -> None:
+    assert read_rebuild(record(value)) is None
