@@ -115,6 +115,9 @@ class Visitor(Customer):
     async def pay(self, user_id: int, order_id: str, key: str | None = None) -> Reply:
         return await self.post("/orders/pay", {"userId": user_id, "orderId": order_id}, key)
 
+    async def cancel(self, user_id: int, order_id: str, key: str | None = None) -> Reply:
+        return await self.post("/orders/cancel", {"userId": user_id, "orderId": order_id}, key)
+
     async def read_order(self, user_id: int, order_id: str) -> Reply:
         return await self.get(f"/api/v1/orders/{order_id}?userId={user_id}")
 
