@@ -40,7 +40,7 @@ class LiveSales:
 
     def __init__(self, table: HourlyTable, *, hours: int = WINDOW_HOURS, owner: str = "") -> None:
         self._table = table
-        self._hours = hours
+        self.window_hours = hours
         self._owner = owner
         self._marks: Mapping[SourcePartition, LogPoint] = {}
         self._boards: dict[int, Leaderboard] = {}
@@ -55,7 +55,7 @@ class LiveSales:
 
     def load(self, snapshot: SalesSnapshot, assignment: Assignment, now_ms: int) -> None:
         """Load all at once what the worker loads in steps."""
-        loading = Loading(snapshot, assignment, now_ms, self._hours)
+        loading = Loading(snapshot, assignment, now_ms, self.window_hours)
         for _ in loading.steps():
             pass
         self.show(loading)
@@ -67,7 +67,7 @@ class LiveSales:
         """
         self.assignment = loaded.assignment
         self.loaded_at_ms = loaded.at_ms
-        self.window = live_window(loaded.at_ms, self._hours)
+        self.window = live_window(loaded.at_ms, self.window_hours)
         self._marks = loaded.marks
         self._boards = loaded.boards
         self._table.by_hour = loaded.values
@@ -132,7 +132,7 @@ class LiveSales:
 
     def advance(self, now_ms: int) -> None:
         """Let hours leave the window when the clock says so; every list is a new one then."""
-        window = live_window(now_ms, self._hours)
+        window = live_window(now_ms, self.window_hours)
         if window.start_ms > self.window.start_ms:
             self.window = window
             for values in self._table.by_hour.drop_before(window.start_ms):

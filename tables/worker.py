@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Coroutine, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,28 +9,26 @@ from zoneinfo import ZoneInfo
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from domain.comparison import Comparison
-from domain.ranking import WINDOW_HOURS, Window, live_window
+from domain.ranking import WINDOW_HOURS, Window
 from storage.engine import Database
-from storage.sales import SalesSnapshot, load_sales_snapshot
 from streams.admin import ensure_topics
 from streams.app import FaustSettings
 from streams.leave import leave
 from streams.topics import Topic, Topics
 from tables.app import RankingHooks, changelog_topic, create_ranking_app
 from tables.checking import Checks
-from tables.clock import now_ms
 from tables.daily import Clock, DailyBatch, DailyTerms
 from tables.live import LiveSales
-from tables.loading import Assignment, Loading
+from tables.loading import Assignment
 from tables.owners import Owners, check_everywhere
 from tables.sale_intake import SaleIntake
+from tables.sales_loader import SalesLoader
 from tables.top_lists import TopListReader
 from tables.top_publisher import TopPublisher
 from tables.views import Sources, add_views
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 0.5
 LOOK_SECONDS = 0.2
 SEND_SECONDS_MAX = 12
 
@@ -95,12 +92,19 @@ class RankingWorker:
         self._run(self._daily.run())
 
     def _make_app(self, producer: AIOKafkaProducer) -> None:
-        hooks = RankingHooks(self._process, self._load, self._daily.wake)
+        hooks = RankingHooks(self._process, self.reload, self._daily.wake)
         ranking = create_ranking_app(
             self._faust_settings, self._topics, self._zone, hooks, hours=self._hours
         )
         self._app = ranking.app
         self._live = LiveSales(ranking.table, hours=self._hours, owner=self._owner)
+        self._loader = SalesLoader(
+            self._live,
+            self._database,
+            self._assignment,
+            leave,
+            retry_seconds_max=self._retry_seconds_max,
+        )
         self._intake = SaleIntake(
             self._live, producer, self._topics, reload=self.reload, leave=leave
         )
@@ -127,44 +131,7 @@ class RankingWorker:
 
         Never raises: what cannot be loaded ends the process.
         """
-        await self._load()
-
-    async def _load(self) -> None:
-        """Set the own partitions' values from the database, while the stream is paused.
-
-        Faust swallows what a recovery callback raises and goes on with an unknown table: so
-        this either loads, or leaves the process.
-        """
-        assignment = self._assignment()
-        try:
-            loading = await self._prepare(assignment)
-            # Partitions have moved meanwhile: then they are loaded anew beside this.
-            if assignment.generation == self._app.consumer_generation_id:
-                self._live.show(loading)
-                values, generation = self._live.values, assignment.generation
-                log.info("ranking loaded: %d values, generation %d", values, generation)
-        except Exception:
-            leave("the sums of sales could not be loaded")
-
-    async def _prepare(self, assignment: Assignment) -> Loading:
-        """Build aside what is to be known; the loop is given back after every few milliseconds."""
-        at_ms = now_ms()
-        snapshot = await self._load_snapshot(live_window(at_ms, self._hours).start_ms)
-        loading = Loading(snapshot, assignment, at_ms, self._hours)
-        for _ in loading.steps():
-            await asyncio.sleep(0)
-        return loading
-
-    async def _load_snapshot(self, since_ms: int) -> SalesSnapshot:
-        deadline = time.monotonic() + self._retry_seconds_max
-        while True:
-            try:
-                return await load_sales_snapshot(self._database, since_ms)
-            except Exception as error:
-                if time.monotonic() > deadline:
-                    raise
-                log.warning("the sums of sales wait for the database: %r", error)
-                await asyncio.sleep(RETRY_SECONDS)
+        await self._loader.load()
 
     def _assignment(self) -> Assignment:
         topic = self._topics.product_sales
