@@ -8,12 +8,11 @@ from domain.entities import (
     EntryKind,
     Order,
     OrderStatus,
-    Product,
     UserCoupon,
     Wallet,
 )
-from domain.events import OrderCancelled, Reason, Refusal, SaleRecorded
-from domain.orders import copy_of, named_order, refuse_expired
+from domain.events import OrderCancelled, Reason, Refusal
+from domain.orders import copy_of, named_order, refuse_expired, sales_of, take_stock
 from domain.state import Change, Decision, State, Terms
 
 
@@ -61,10 +60,10 @@ def _cancel_paid(state: State, order: Order, command: CancelOrder, terms: Terms)
     if order.payable_amount:
         assert balance is not None
         changes += _refund(order, command, balance, terms)
-    changes += _restock(state, order)
+    changes += take_stock(state, order, -1)
     changes += _unspend(state, order)
     outcome = OrderCancelled(cancelled, order.payable_amount, balance)
-    return Decision(outcome, tuple(changes), (outcome, *_sales_back(order)))
+    return Decision(outcome, tuple(changes), (outcome, *sales_of(order, -1)))
 
 
 def _cancelled(order: Order, terms: Terms) -> Order:
@@ -83,24 +82,6 @@ def _refund(order: Order, command: CancelOrder, balance: int, terms: Terms) -> l
     return [Wallet(order.user_id, balance), entry]
 
 
-def _restock(state: State, order: Order) -> list[Product]:
-    restocked = []
-    for line in order.lines:
-        product = state.products.get(line.product_id)
-        assert product is not None
-        restocked.append(replace(product, stock=product.stock + line.quantity))
-    return restocked
-
-
 def _unspend(state: State, order: Order) -> list[UserCoupon]:
     copy = copy_of(state, order)
     return [replace(copy, used_at_ms=None, order_id=None)] if copy else []
-
-
-def _sales_back(order: Order) -> list[SaleRecorded]:
-    # The hour of the payment counted them; the hour of the cancellation never did.
-    assert order.paid_at_ms is not None
-    return [
-        SaleRecorded(order.order_id, line.product_id, -line.quantity, order.paid_at_ms)
-        for line in order.lines
-    ]

@@ -9,6 +9,7 @@ from domain.state import Decision, State, Terms
 
 # With 100 lines of 10,000 pieces at this price a total still fits a signed 64-bit column.
 PRICE_MAX = 10**12
+# Only a restock is refused for it: pieces of cancelled orders come back, whatever there is.
 STOCK_MAX = 10**12
 
 

@@ -30,13 +30,8 @@ class Needs:
                 self.copies_by_user.add(user_id)
             case commands.CreateOrder():
                 self._add_create_order(command)
-            case commands.PayOrder(_, user_id, order_id) | commands.CancelOrder(
-                _, user_id, order_id
-            ):
-                self.wallets.add(user_id)
-                self.orders.add(order_id)
-                self.copies_by_user.add(user_id)
-                self.opens_orders = self.writes_products = True
+            case commands.PayOrder() | commands.CancelOrder():
+                self._add_order(command)
             case commands.DefineProduct() | commands.RestockProduct():
                 self.products.add(command.product_id)
                 self.writes_products = True
@@ -50,6 +45,12 @@ class Needs:
         if command.coupon_id is not None:
             self.copies_by_user.add(command.user_id)
             self.copies_by_coupon.add(command.coupon_id)
+
+    def _add_order(self, command: commands.PayOrder | commands.CancelOrder) -> None:
+        self.wallets.add(command.user_id)
+        self.orders.add(command.order_id)
+        self.copies_by_user.add(command.user_id)
+        self.opens_orders = self.writes_products = True
 
 
 def needs_of(listed: Iterable[commands.Command]) -> Needs:

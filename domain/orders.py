@@ -10,6 +10,7 @@ from domain.entities import (
     Order,
     OrderLine,
     OrderStatus,
+    Product,
     UserCoupon,
     Wallet,
 )
@@ -100,19 +101,12 @@ def _pay(state: State, order: Order, command: PayOrder, terms: Terms) -> Decisio
     balance = wallet.balance - order.payable_amount if wallet else None
     if balance is not None and order.payable_amount:
         changes += _deduct(order, command, balance, terms)
-    for line in order.lines:
-        product = state.products.get(line.product_id)
-        assert product is not None
-        changes.append(replace(product, stock=product.stock - line.quantity))
+    changes += take_stock(state, order, 1)
     copy = copy_of(state, order)
     if copy is not None:
         changes.append(replace(copy, used_at_ms=terms.now_ms, order_id=order.order_id))
     outcome = OrderPaid(paid, balance)
-    sales = [
-        SaleRecorded(order.order_id, line.product_id, line.quantity, terms.now_ms)
-        for line in order.lines
-    ]
-    return Decision(outcome, tuple(changes), (outcome, *sales))
+    return Decision(outcome, tuple(changes), (outcome, *sales_of(paid, 1)))
 
 
 def _deduct(order: Order, command: PayOrder, balance: int, terms: Terms) -> list[Change]:
@@ -125,6 +119,28 @@ def _deduct(order: Order, command: PayOrder, balance: int, terms: Terms) -> list
         terms.now_ms,
     )
     return [Wallet(order.user_id, balance), entry]
+
+
+def take_stock(state: State, order: Order, sign: int) -> list[Product]:
+    """Return an order's products with its pieces taken (1), or put back (-1)."""
+    taken = []
+    for line in order.lines:
+        product = state.products.get(line.product_id)
+        assert product is not None
+        taken.append(replace(product, stock=product.stock - sign * line.quantity))
+    return taken
+
+
+def sales_of(paid: Order, sign: int) -> list[SaleRecorded]:
+    """Return the sales of a paid order (1), or what takes them back (-1).
+
+    Both have the time of the payment: they count in the same hour.
+    """
+    assert paid.paid_at_ms is not None
+    return [
+        SaleRecorded(paid.order_id, line.product_id, sign * line.quantity, paid.paid_at_ms)
+        for line in paid.lines
+    ]
 
 
 def copy_of(state: State, order: Order) -> UserCoupon | None:
