@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from storage.engine import Database
 from storage.schema import order_lines, orders, products
 
@@ -19,6 +21,14 @@ async def define(database: Database, *product_ids: int) -> None:
 async def order(database: Database, paid_at: int | None, **quantities: int) -> None:
     """An order of these quantities by product (`p1=3`), paid or not."""
     name = f"order-{await _count(database)}"
+    async with database.begin() as connection:
+        await insert_order(connection, name, paid_at, **quantities)
+
+
+async def insert_order(
+    connection: AsyncConnection, name: str, paid_at: int | None, **quantities: int
+) -> None:
+    """The same, in a transaction that does more."""
     row: dict[str, Any] = {
         "order_id": name,
         "user_id": 1,
@@ -40,9 +50,8 @@ async def order(database: Database, paid_at: int | None, **quantities: int) -> N
         }
         for position, (product, quantity) in enumerate(quantities.items())
     ]
-    async with database.begin() as connection:
-        await connection.execute(orders.insert(), row)
-        await connection.execute(order_lines.insert(), lines)
+    await connection.execute(orders.insert(), row)
+    await connection.execute(order_lines.insert(), lines)
 
 
 async def _count(database: Database) -> int:
