@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 FETCH_MS = 500
+# Windows that are kept while their lists come in; a partition that has no owner stays behind.
+WINDOWS_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +42,17 @@ class TopView:
 class TopLists:
     """The newest list of each partition, and what they say together.
 
-    Only lists of one window are merged: until every partition's list has turned to the next one,
-    the last whole view stays. Where there was none yet, the newest window's lists are shown.
+    Only lists of one window are merged. While partitions turn from one hour to the next, the last
+    window of which all lists are there is shown; where there is none, the newest window's lists.
     """
 
     def __init__(self, partitions: int, hours: int = WINDOW_HOURS) -> None:
         self._partitions = partitions
         self._hours = hours
         self._lists: dict[int, TopList] = {}
-        self._shown: list[TopList] = []
+        self._by_window: dict[Window, dict[int, TopList]] = {}
+        self._shown: Window | None = None
         self._merged: TopView | None = None
-        self.was_whole = False
-        """Whether all partitions' lists have been one view; the last such view is shown."""
 
     def put(self, top: TopList) -> None:
         """Take a list as it comes from the log."""
@@ -60,12 +61,23 @@ class TopLists:
         if not supersedes(top, self._lists.get(top.partition)):
             return
         self._lists[top.partition] = top
-        newest = max((each.window for each in self._lists.values()), key=_by_end)
-        together = [each for each in self._lists.values() if each.window == newest]
-        is_whole = len(together) == self._partitions
-        if is_whole or not self.was_whole:
-            self._shown, self._merged = together, None
-        self.was_whole = self.was_whole or is_whole
+        self._by_window.setdefault(top.window, {})[top.partition] = top
+        newest = sorted(self._by_window, key=self._age, reverse=True)
+        self._shown = next(filter(self._is_whole, newest), newest[0])
+        self._by_window = {w: self._by_window[w] for w in {self._shown, *newest[:WINDOWS_MAX]}}
+        self._merged = None
+
+    def _age(self, window: Window) -> tuple[int, int]:
+        # Where the length of the window is changed, two of them end at the same time.
+        return window.end_ms, max(top.as_of_ms for top in self._by_window[window].values())
+
+    def _is_whole(self, window: Window) -> bool:
+        return len(self._by_window[window]) == self._partitions
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether what is shown is the merge of all partitions' lists."""
+        return self._shown is not None and self._is_whole(self._shown)
 
     def lists(self) -> Mapping[int, TopList]:
         """Return the newest list of each partition that has one."""
@@ -73,19 +85,15 @@ class TopLists:
 
     def view(self, limit: int = TOP_MAX) -> TopView:
         """Return the best sellers; none, as of now, where no list was ever published."""
-        if not self._shown:
+        if self._shown is None:
             return TopView((), now_ms(), live_window(now_ms(), self._hours))
         if self._merged is None:
-            self._merged = _merge(self._shown)
+            self._merged = _merge(self._shown, self._by_window[self._shown].values())
         return TopView(self._merged.entries[:limit], self._merged.as_of_ms, self._merged.window)
 
 
-def _by_end(window: Window) -> tuple[int, int]:
-    return (window.end_ms, window.start_ms)
-
-
-def _merge(lists: Sequence[TopList]) -> TopView:
-    return TopView(merge_tops(lists), max(top.as_of_ms for top in lists), lists[0].window)
+def _merge(window: Window, lists: Collection[TopList]) -> TopView:
+    return TopView(merge_tops(lists), max(top.as_of_ms for top in lists), window)
 
 
 class TopListReader:
@@ -176,7 +184,7 @@ class TopListReader:
     ) -> bool:
         """Tell whether lists that are read anew may be shown in place of the ones held."""
         positions = [await consumer.position(each) >= end for each, end in ends.items()]
-        return all(positions) and (lists.was_whole or not self._lists.was_whole)
+        return all(positions) and (lists.is_whole or not self._lists.is_whole)
 
     def _tell(self) -> None:
         told, self._changed = self._changed, asyncio.Event()

@@ -1,9 +1,9 @@
 """The rules of the ranking: windows to the millisecond, what counts once, who is on top."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.leaderboard import Leaderboard
 from domain.ranking import (
+    CLOCKS_MS_MAX,
     HOUR_MS,
     TOP_MAX,
     LogPoint,
@@ -177,14 +178,78 @@ def test_the_merge_of_partitions_is_the_order_of_all_their_products() -> None:
     assert merge_tops([top_list(0, (1, 9)), top_list(1, (3, 9))], limit=1) == ((1, 9),)
 
 
-def test_a_former_owners_late_list_is_not_taken() -> None:
-    held = top_list(0, generation=5)
-    assert not supersedes(top_list(0, generation=4), held)
-    assert supersedes(top_list(0, generation=5), held)
-    assert supersedes(top_list(0, generation=6), held)
-    next_hour = replace(top_list(0, generation=1), window=live_window(NOW + HOUR_MS))
-    assert supersedes(next_hour, held)
-    assert supersedes(held, None)
+class Tenure(NamedTuple):
+    """A worker's time as the owner of a partition."""
+
+    generation: int
+    loaded_at_ms: int
+
+    def top_list(self, at_ms: int = NOW) -> TopList:
+        return TopList(
+            0, self.generation, live_window(at_ms), at_ms, (), "", loaded_at_ms=self.loaded_at_ms
+        )
+
+
+HELD = Tenure(5, NOW)
+FAR_MS = CLOCKS_MS_MAX + 1
+
+
+@pytest.mark.parametrize(
+    ("new", "is_taken"),
+    [
+        (HELD, True),
+        # Loads as far apart as clocks can be: the generation decides.
+        (Tenure(6, NOW), True),
+        (Tenure(6, NOW - CLOCKS_MS_MAX), True),
+        (Tenure(4, NOW), False),
+        (Tenure(4, NOW + CLOCKS_MS_MAX), False),
+        # The group was forgotten: its generations began anew.
+        (Tenure(1, NOW + FAR_MS), True),
+        # A zombie of before the group was forgotten, and an ordinary one.
+        (Tenure(9, NOW - FAR_MS), False),
+        (Tenure(4, NOW - FAR_MS), False),
+        (Tenure(5, NOW + FAR_MS), True),
+        (Tenure(6, NOW + FAR_MS), True),
+    ],
+)
+def test_the_list_of_the_later_owner_replaces_the_one_held(new: Tenure, is_taken: bool) -> None:
+    assert supersedes(new.top_list(), HELD.top_list()) is is_taken
+    assert supersedes(new.top_list(), None)
+
+
+def test_a_list_of_the_next_hour_replaces_every_one_of_this_hour() -> None:
+    next_hour = NOW + HOUR_MS
+    assert supersedes(Tenure(1, NOW - FAR_MS).top_list(next_hour), HELD.top_list())
+    # The present owner's own list of that hour follows at once, and has the last word.
+    assert supersedes(HELD.top_list(next_hour), Tenure(9, NOW - FAR_MS).top_list(next_hour))
+
+
+@st.composite
+def tenures(draw: st.DrawFn) -> list[Tenure]:
+    """Owners one after another: by rebalances, or with the group forgotten in between."""
+    found = [Tenure(draw(st.integers(1, 9)), NOW)]
+    for _ in range(draw(st.integers(1, 6))):
+        generation, loaded_at_ms = found[-1]
+        if draw(st.booleans()):
+            moved_ms = draw(st.integers(0, 4 * FAR_MS))
+            found.append(Tenure(generation + draw(st.integers(1, 3)), loaded_at_ms + moved_ms))
+        else:
+            forgotten_ms = draw(st.integers(FAR_MS, 4 * FAR_MS))
+            found.append(Tenure(draw(st.integers(1, 9)), loaded_at_ms + forgotten_ms))
+    return found
+
+
+@given(tenures(), st.lists(st.integers(0, 6)))
+def test_once_a_later_owner_has_spoken_no_earlier_one_is_heard(
+    owners: list[Tenure], said: list[int]
+) -> None:
+    held: TopList | None = None
+    latest = -1
+    for number in (each % len(owners) for each in said):
+        new = owners[number].top_list()
+        assert supersedes(new, held) is (number >= latest)
+        if number >= latest:
+            held, latest = new, number
 
 
 def test_entries_are_in_strict_order() -> None:
