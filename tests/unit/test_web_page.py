@@ -132,3 +132,26 @@ def test_any_change_of_any_file_is_another_version(tmp_path: Path) -> None:
             file.write("\n")
         versions.add(load_page(folder).version)
     assert len(versions) == 1 + len(page.files)
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of `#rrggbb`, as WCAG 2 defines it."""
+    shares = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted(map(luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_what_is_behind_them(scheme: str) -> None:
+    light, dark = (FOLDER / "style.css").read_text().split(":root {")[1:]
+    block = light if scheme == "light" else dark
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block.partition("}")[0]))
+    words = ("ink", "soft", "accent", "up", "down", "bad")
+    pairs = [*[(word, "paper") for word in words], ("ink", "flash"), ("ink", "line")]
+    poor = [(a, b) for a, b in pairs if contrast(colours[a], colours[b]) < 4.5]
+    assert poor == []
