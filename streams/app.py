@@ -3,6 +3,8 @@
 Settings follow what was measured of Faust 0.15.3 (docs/adr/0002-faust.md).
 """
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from faust.web import Request, Response, View
 from streams.health import WorkerHealth
 from streams.intake import Intake
 from streams.topics import Topics
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,15 @@ class _ReadCommittedThread(driver.AIOKafkaConsumerThread):
         # transaction must not be applied. The fetcher reads this attribute when it starts.
         consumer._isolation_level = "read_committed"
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        """Disconnect, and let who waits for the thread's end see it in any case."""
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            # The group was dividing its partitions, and what it asked of this consumer ended with
+            # it. Raised on, it would end the thread before it says so: the worker would wait on.
+            log.warning("left the group while partitions were on the move")
 
 
 class _ReadCommittedConsumer(driver.Consumer):
