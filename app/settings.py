@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         1000, ge=1, le=100_000, description="Viewers of the live ranking's stream, per edge."
     )
     balance_max: int = Field(
-        10_000_000, ge=1, le=2**62, description="Highest balance of a user, in won."
+        10_000_000, ge=1, le=10**15, description="Highest balance of a user, in won."
     )
     order_expiry_seconds: int = Field(
         900, ge=1, le=604800, description="How long a created order can be paid."
