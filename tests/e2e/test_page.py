@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser
 
 from app.seed import demo_commands
@@ -21,6 +22,7 @@ from tests.browser import Tab, chromium, tab_of
 from tests.client import eventually
 from tests.installation import install
 from tests.street import Street, Visitor, opened
+from web.routes import ROUTES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 for_the_file = pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -277,6 +279,40 @@ async def test_the_page_says_when_the_edge_is_gone_and_when_it_is_back(
             await sell(visitor, new_id(), {jam: 2})
         await shows(tab, {"Jam": "3"})
         assert set(tab.complaints) <= {REFUSED, "Failed to load resource: net::ERR_EMPTY_RESPONSE"}
+
+
+async def test_an_edge_without_a_list_is_called_neither_live_nor_gone(browser: Browser) -> None:
+    async def say_nothing(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b": nothing yet\n\n")
+        asked.set()
+        await asyncio.Event().wait()
+        return response
+
+    asked = asyncio.Event()
+    app = web.Application()
+    app.add_routes([route for route in ROUTES if "/api/" not in route.path])
+    app.router.add_get("/api/v1/products/top/stream", say_nothing)
+    async with TestServer(app) as server, tab_of(browser, str(server.make_url(""))) as tab:
+        await tab.page.clock.install()
+        await tab.page.goto(tab.site)
+        await tab.sees("Connecting")
+        await asked.wait()
+        await tab.page.clock.fast_forward(6_000)
+        await tab.sees("Waiting for the list")
+
+
+async def test_whoever_listens_hears_who_is_first(
+    tab: Tab, visitor: Visitor, new_id: NewId
+) -> None:
+    rice, bread = await define(visitor, new_id, "Rice", "Bread")
+    await sell(visitor, new_id(), {bread: 1})
+    await tab.open()
+    await shows(tab, {"Bread": "1"})
+    await sell(visitor, new_id(), {rice: 10_000})
+    await shows(tab, {"Rice": "10,000"})
+    assert await tab.page.inner_text("#announcer") == "Rice is first now, with 10,000 sold"
 
 
 async def test_a_frozen_edge_is_not_called_live(street: Street, tab: Tab) -> None:

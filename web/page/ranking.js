@@ -11,6 +11,7 @@ const ANNOUNCE_MS = 15_000;
 const SAID_BY_STATE = {
   connecting: "Connecting",
   live: "Live",
+  waiting: "Waiting for the list",
   reconnecting: "Reconnecting",
   lost: "No connection",
 };
@@ -65,7 +66,7 @@ function showTimes(asOf, from, to) {
 
 function noteLeader(first) {
   if (first !== undefined && leader !== null && first.productId !== leader) {
-    announce(`${first.name} is first now, with ${first.quantity} sold`);
+    announce(`${first.name} is first now, with ${first.quantity.toLocaleString()} sold`);
   }
   leader = first?.productId ?? leader;
 }

@@ -12,7 +12,8 @@ const FAILURES_MAX = 4;
 /**
  * Make a stream; `follow(url)` opens it, and leaves the one that was followed before.
  *
- * `onTop` is called with each list, `onState` with "connecting", "live", "reconnecting" or "lost".
+ * `onTop` is called with each list, `onState` with "connecting", "live", "reconnecting", "lost", or
+ * "waiting" where an edge answers but has no list yet.
  * Each event is a whole list, so that nothing is missed by whoever comes back late.
  */
 export function createStream({ onTop, onState }) {
@@ -26,7 +27,7 @@ export function createStream({ onTop, onState }) {
     source = new EventSource(url);
     source.addEventListener("top", hear);
     source.addEventListener("error", retry);
-    timer = setTimeout(retry, ANSWER_MS);
+    timer = setTimeout(stopWaiting, ANSWER_MS);
   }
 
   function close() {
@@ -42,6 +43,15 @@ export function createStream({ onTop, onState }) {
     timer = setTimeout(open, QUIET_MS);
     onState("live");
     onTop(top);
+  }
+
+  function stopWaiting() {
+    if (source.readyState === EventSource.OPEN) {
+      onState("waiting");
+      open();
+    } else {
+      retry();
+    }
   }
 
   // The browser's own attempts end for good at an error status, so all of them are made here.
