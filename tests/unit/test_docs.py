@@ -37,6 +37,8 @@ NOT_RUN = {
     ". .venv/bin/activate": "tests run in an environment of their own",
     'eval "$(fairline services up)"': "tests/integration/test_services.py runs the command",
     "fairline run": "tests/e2e/test_run.py runs it",
+    "fairline ranking check": "tests/integration/test_ranking_check.py runs it",
+    "fairline ranking rebuild": "tests/integration/test_ranking_check.py runs it",
 }
 """Commands that documents show and no test runs as they stand, each with the reason."""
 FOLDERS = ["domain", "storage", "streams", "tables", "web", "app"]
