@@ -3,14 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Coroutine
-from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
 from app.addresses import address_of, answers_ok, require_free
 from app.cli_catalog import coupon, product
-from app.cli_ranking import check, rebuild
+from app.cli_ranking import check, rebuild, run_batch, show
 from app.cli_services import services
 from app.cli_settings import connected_settings, load_settings, show_settings
 from app.services.errors import StartError
@@ -167,45 +166,6 @@ def ranking() -> None:
     """Look after the best-seller ranking."""
 
 
-DAY = click.DateTime(["%Y-%m-%d"])
-
-
-@ranking.command("run-batch")
-@click.option(
-    "--date",
-    "day",
-    type=DAY,
-    help="The day that begins with the midnight up to which sales count [default: today].",
-)
-@click.option("--again", is_flag=True, help="Replace the ranking that is stored for the day.")
-def run_batch(day: datetime | None, *, again: bool) -> None:
-    """Make the daily ranking now, and show it.
-
-    The ranking worker makes it every midnight by itself, and makes up for those of the last week
-    that were missed. A ranking that was made before stays as it is and is shown, unless --again
-    is given: then it is summed anew, from the orders as they are now, and replaced.
-
-    It is compared with the live table, over the hours that both hold.
-    """
-    settings = connected_settings("ranking")
-    from app import daily  # noqa: PLC0415
-
-    run = _run_loop(daily.run_batch(settings, day.date() if day else None, again=again))
-    click.echo(daily.described(run, settings))
-
-
-@ranking.command()
-@click.option("--date", "day", type=DAY, help="The day [default: the newest].")
-def show(day: datetime | None) -> None:
-    """Show a stored daily ranking, and which days have one."""
-    settings = load_settings()
-    from app import daily  # noqa: PLC0415
-
-    run, days = _run_loop(daily.show(settings, day.date() if day else None))
-    click.echo(daily.described(run, settings))
-    click.echo(daily.days_shown(days))
-
-
 def _run_loop(work: Coroutine[Any, Any, T]) -> T:
     import uvloop  # noqa: PLC0415
 
@@ -214,8 +174,8 @@ def _run_loop(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-ranking.add_command(check)
-ranking.add_command(rebuild)
+for each in (check, rebuild, run_batch, show):
+    ranking.add_command(each)
 main.add_command(product)
 main.add_command(coupon)
 main.add_command(services)

@@ -1,16 +1,19 @@
-"""`fairline ranking check` and `rebuild`: for operators who want to be sure."""
+"""`fairline ranking`: the live ranking checked and rebuilt, the daily ones made and shown."""
 
 import asyncio
 import sys
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
-from app.cli_settings import connected_settings
+from app.cli_settings import connected_settings, load_settings
 
 # What shells report of a process that Ctrl-C ended.
 INTERRUPTED_STATUS = 130
+
+DAY = click.DateTime(["%Y-%m-%d"])
 
 T = TypeVar("T")
 
@@ -54,6 +57,42 @@ def rebuild(context: click.Context, *, no_check: bool, wait_seconds: float) -> N
     _run(ranking.rebuild(settings, _tell, wait_seconds))
     if not no_check:
         context.invoke(check)
+
+
+@click.command("run-batch")
+@click.option(
+    "--date",
+    "day",
+    type=DAY,
+    help="The day that begins with the midnight up to which sales count [default: today].",
+)
+@click.option("--again", is_flag=True, help="Replace the ranking that is stored for the day.")
+def run_batch(day: datetime | None, *, again: bool) -> None:
+    """Make the daily ranking now, and show it.
+
+    The ranking worker makes it every midnight by itself, and makes up for those of the last week
+    that were missed. A ranking that was made before stays as it is and is shown, unless --again
+    is given: then it is summed anew, from the orders as they are now, and replaced.
+
+    It is compared with the live table, over the hours that both hold.
+    """
+    settings = connected_settings("ranking-run-batch")
+    from app import daily  # noqa: PLC0415
+
+    run = _run(daily.run_batch(settings, day.date() if day else None, again=again))
+    click.echo(daily.described(run, settings))
+
+
+@click.command()
+@click.option("--date", "day", type=DAY, help="The day [default: the newest].")
+def show(day: datetime | None) -> None:
+    """Show a stored daily ranking, and which days have one."""
+    settings = load_settings()
+    from app import daily  # noqa: PLC0415
+
+    run, days = _run(daily.show(settings, day.date() if day else None))
+    click.echo(daily.described(run, settings))
+    click.echo(daily.days_shown(days))
 
 
 def _tell(line: str) -> None:

@@ -1,6 +1,6 @@
 """`fairline ranking run-batch` and `show`: the stored daily rankings, made and read by hand."""
 
-import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime
@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.ranking import check
 from app.services.errors import AwayError, StartError
 from app.settings import Settings
 from app.topics import topics_in
@@ -18,12 +19,11 @@ from storage.daily_ranking import DailyRun, load_daily_run, load_history
 from storage.engine import Database, create_database
 from storage.leases import LeaseLostError
 from tables.daily import DailyBatch, DailyTerms, NotYetError
-from tables.owners import Owners, check_everywhere
-from tables.top_lists import TopListReader
 from tables.worker import offsets_at
 
+log = logging.getLogger(__name__)
+
 DAYS_SHOWN_MAX = 10
-LOOK_SECONDS = 0.1
 
 
 async def run_batch(settings: Settings, day: date | None, *, again: bool) -> DailyRun:
@@ -68,8 +68,7 @@ def _batch(settings: Settings, database: Database) -> DailyBatch:
         return await offsets_at(settings.kafka_url, topics.user_commands, at_ms)
 
     async def compare(window: Window) -> Comparison:
-        async with _owners(settings) as owners:
-            return await check_everywhere(owners, window)
+        return await check(settings, log.debug, window)
 
     return DailyBatch(
         database,
@@ -82,25 +81,6 @@ def _batch(settings: Settings, database: Database) -> DailyBatch:
             compare_retry_seconds_max=0,
         ),
     )
-
-
-@asynccontextmanager
-async def _owners(settings: Settings) -> AsyncIterator[Owners]:
-    topics = topics_in(settings)
-    partitions = topics.product_sales.partitions
-    reader = TopListReader(
-        kafka_url=settings.kafka_url,
-        topic=topics.product_top.name,
-        partitions=partitions,
-        hours=settings.ranking_hours,
-    )
-    await reader.start()
-    try:
-        while not reader.ready:  # noqa: ASYNC110 - it says when it has changed, not when it is ready.
-            await asyncio.sleep(LOOK_SECONDS)
-        yield Owners(partitions, reader.lists)
-    finally:
-        await reader.stop()
 
 
 async def show(settings: Settings, day: date | None) -> tuple[DailyRun, list[date]]:

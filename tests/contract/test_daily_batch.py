@@ -40,9 +40,11 @@ class World:
     differences: int = 0
     asked: list[int] = field(default_factory=list)
     compared: list[Window] = field(default_factory=list)
+    times_told: int = 0
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def clock(self) -> int:
+        self.times_told += 1
         return self.now_ms
 
     async def offsets_at(self, at_ms: int) -> Mapping[tuple[str, int], int]:
@@ -108,6 +110,18 @@ async def test_midnights_are_made_up_for_in_order_and_once(
     assert len(world.asked) == 4
 
 
+async def test_a_day_that_is_stored_stays_unless_it_is_made_again(
+    database: Database, world: World
+) -> None:
+    await sold(database)
+    batch = world.batch(database)
+    made = await batch.make(DAY)
+    world.now_ms += 1
+    assert await batch.make(DAY) is None
+    assert (await stored(database), len(world.asked)) == (made, 1)
+    assert await batch.make(DAY, again=True) == await stored(database) != made
+
+
 async def test_nothing_is_due_before_the_first_sale(database: Database, world: World) -> None:
     await world.batch(database).look()
     assert await stored_days(database) == []
@@ -166,8 +180,6 @@ async def test_a_worker_that_was_killed_is_followed_within_its_lease(
     killed = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLD, url, cwd=ROOT)
     try:
         await eventually(lambda: is_leased(database), "a worker that is at it")
-        with pytest.raises(LeasedError):
-            await batch.look()
     finally:
         killed.kill()
         await killed.wait()
@@ -316,6 +328,8 @@ async def test_a_worker_that_is_woken_looks_at_the_clock(database: Database, wor
     world.now_ms = MIDNIGHT - 12 * HOUR_MS
     batch = world.batch(database)
     running = asyncio.create_task(batch.run())
+    # Once for what is due, and once for when to look again.
+    await eventually(lambda: world.times_told == 2, "a worker that waits for half a minute")
     # The clock was set, or the computer slept.
     world.now_ms = SETTLED
     await batch.wake()

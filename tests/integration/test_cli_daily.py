@@ -1,7 +1,12 @@
 """`fairline ranking run-batch` and `show`, typed as an operator would."""
 
-from datetime import datetime, timedelta
+import re
+from datetime import date, datetime, timedelta
 
+import pytest
+
+from app.daily import run_batch, show
+from app.services.errors import StartError
 from domain.ranking import daily_window
 from storage.engine import create_database
 from tests.contract.paid_orders import define, order
@@ -39,32 +44,45 @@ async def test_a_day_is_stored_shown_and_made_again(installation: Installation) 
     # Nobody keeps a live table here, and it says so.
     assert "No ranking worker has published" in made.err
     await sell(installation, 3)
-    before = await ranking(installation, "run-batch", "--date", str(today))
-    assert before.out == made.out
+    before = await run_batch(installation.settings, today, again=False)
+    assert [place.quantity for place in before.places] == [5]
     again = await ranking(installation, "run-batch", "--again")
     assert again.out.splitlines()[1] == "1. product 7 (product 7, 700 won): 8 sold"
     shown = await ranking(installation, "show")
     assert shown.out == f"{again.out}stored: {today}\n"
-    assert await ranking(installation, "show", "--date", str(today)) == shown
 
 
-#   words                        days from today    what is said
-BAD: list[tuple[str, int | str, str]] = [
-    ("run-batch", "1.4.2026", "does not match"),
-    ("run-batch", 1, "has not come yet (Asia/Seoul)"),
-    ("run-batch", -1, "nothing was sold before"),
-    ("run-batch", "0001-01-01", "fairline: "),
-    ("show", 0, "no ranking is stored yet"),
-]
+async def test_a_day_that_is_made_is_compared_with_the_live_table(
+    installation: Installation,
+) -> None:
+    await sell(installation, 5)
+    worker = installation.process("worker", "--kind", "ranking", port_name="ranking_port")
+    async with worker as process:
+        await process.ready()
+        made = await ranking(installation, "run-batch", "--again")
+        assert re.search(
+            r"^compared 1 products over \d\d hours with the live table: 0 differences$",
+            made.out,
+            re.MULTILINE,
+        ), made
+        assert (await ranking(installation, "show")).out.startswith(made.out)
 
 
 async def test_a_day_that_cannot_be_is_refused(installation: Installation) -> None:
-    today = datetime.now(installation.settings.zone).date()
-    for command, day, said in BAD:
-        given = str(today + timedelta(days=day)) if isinstance(day, int) else day
-        refused = await ranking(installation, command, "--date", given)
-        assert (refused.code, refused.out) == (2, "")
-        assert said in refused.err
+    settings = installation.settings
+    today = datetime.now(settings.zone).date()
+    bad = {
+        today + timedelta(days=1): "has not come yet (Asia/Seoul)",
+        today - timedelta(days=1): "nothing was sold before",
+        # Time zones had no whole hours then.
+        date.min: "there is no ranking of 0001-01-01",
+    }
+    for day, said in bad.items():
+        with pytest.raises(StartError, match=re.escape(said)) as refused:
+            await run_batch(settings, day, again=False)
+        assert refused.value.exit_status == 2
+    with pytest.raises(StartError, match="no ranking is stored yet"):
+        await show(settings, None)
     assert await installation.query("SELECT date FROM ranking_runs") == []
 
 
