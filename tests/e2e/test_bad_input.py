@@ -129,6 +129,27 @@ async def test_the_user_of_each_read(real: Visitor, path: str) -> None:
         assert (reply.status, reply.code) == (400, "INVALID_REQUEST")
 
 
+@pytest.mark.parametrize("path", ["products/top", "products/top/stream"])
+async def test_the_limit_of_each_view_of_the_ranking(real: Visitor, path: str) -> None:
+    for bad in [*BAD_IDS, "101"]:
+        assert_blamed(await real.get(f"/api/v1/{path}?limit={bad}"), "limit", bad)
+    for query, field in (("limit=5&limit=5", "limit"), ("Limit=5", "Limit"), ("date=x", "date")):
+        assert_blamed(await real.get(f"/api/v1/{path}?{query}"), field, query)
+
+
+async def test_the_date_and_source_of_a_stored_ranking(real: Visitor) -> None:
+    for bad in (*BAD_IDS, "2026-02-30", "20261123", "2026-11-23T00:00", "11-23", "today"):
+        path = "/api/v1/products/top?"
+        assert_blamed(await real.get(f"{path}source=daily&date={bad}"), "date", bad)
+        assert_blamed(await real.get(f"{path}source={bad}"), "source", bad)
+
+
+async def test_the_id_of_a_product(real: Visitor) -> None:
+    for bad in BAD_IDS:
+        if bad:
+            assert_blamed(await real.get(f"/api/v1/products/{bad}"), "productId", bad)
+
+
 async def test_paths_and_methods_that_do_not_exist(real: Visitor) -> None:
     for path in ("/nothing", "/api", "/api/v2/balance", "/api/v1/balance/", "/%00"):
         reply = await real.get(path)

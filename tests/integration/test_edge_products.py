@@ -1,6 +1,7 @@
 """What an edge tells of products: their rank, the same in every view, and stored rankings."""
 
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -11,7 +12,8 @@ from storage.schema import daily_ranking, products, ranking_runs
 from streams.outcomes import moment
 from tests.edges import Customer, MovingTop, add_products, edge_of, execute
 from tests.installation import Installation
-from tests.watching import STREAM
+from tests.proxy import proxied
+from tests.watching import STREAM, watching
 from tests.worlds import NOW_MS
 
 PRODUCTS = "/api/v1/products"
@@ -173,6 +175,36 @@ async def test_a_stored_ranking_is_told_while_the_live_one_is_not_known(
     await store(installation, "2026-11-22", 9)
     assert (await customer.get(f"{PRODUCTS}/top")).status == 503
     assert (await customer.get(f"{PRODUCTS}/top?source=daily")).status == 200
+
+
+async def test_without_a_cache_products_and_ranks_are_the_same(
+    installation: Installation, redis_url: str
+) -> None:
+    await add_products(installation, {1: "Tea", 2: "Cup"})
+    port = urlsplit(redis_url).port
+    assert port is not None
+    async with (
+        proxied(port) as proxy,
+        edge_of(
+            installation,
+            redis_url=f"redis://127.0.0.1:{proxy.port}",
+            cache_prefix=installation.settings.topic_prefix,
+        ) as customer,
+    ):
+        told = await look_around(customer)
+        await proxy.shut()
+        assert await look_around(customer) == told
+        assert "in-process" in (await customer.get("/readyz")).body["cache"]
+        await proxy.open()
+        assert await look_around(customer) == told
+
+
+async def look_around(customer: Customer) -> list[object]:
+    """Everything that an edge tells of products."""
+    paths = (PRODUCTS, f"{PRODUCTS}/1", f"{PRODUCTS}/top", f"{PRODUCTS}/top?limit=100")
+    told: list[object] = [(await customer.get(path)).body for path in paths]
+    async with watching(customer) as watcher:
+        return [*told, await watcher.event()]
 
 
 BAD_QUERIES = [

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -17,6 +18,7 @@ from storage.schema import products
 from tests.client import SECONDS_MAX, eventually
 from tests.edges import Customer, MovingTop, add_products, edge_of, execute
 from tests.installation import Installation
+from tests.proxy import proxied
 from tests.watching import STREAM, watching
 from tests.worlds import NOW_MS
 from web import top_board, top_stream
@@ -106,6 +108,25 @@ async def test_a_new_name_is_news(shop: Installation, customer: Customer) -> Non
         renamed = sa.update(products).where(products.c.product_id == 2).values(name="Tea")
         await execute(shop, renamed)
         assert (await watcher.event()).top["products"][0]["name"] == "Tea"
+
+
+async def test_without_a_database_a_stream_stays_and_goes_on_when_it_is_back(
+    shop: Installation, top: MovingTop, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = urlsplit(shop.settings.database_url)
+    assert url.port is not None
+    async with proxied(url.port) as proxy:
+        address = f"{url.netloc.rpartition('@')[0]}@127.0.0.1:{proxy.port}"
+        near = shop.with_settings(database_url=url._replace(netloc=address).geturl())
+        async with edge_of(near, top_lists=top) as customer, watching(customer) as watcher:
+            first = await watcher.event()
+            await proxy.shut()
+            top.show((1, 10))
+            await eventually(lambda: "the board" in caplog.text, "a look in vain")
+            async with watching(customer) as other:
+                assert (await other.event()).id == first.id
+            await proxy.open()
+            assert (await watcher.event()).sold == [(1, 10)]
 
 
 async def test_who_has_the_present_state_waits_for_the_next_one_at_any_edge(
