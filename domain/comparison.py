@@ -3,24 +3,14 @@
 Pure: no clock, no input, no output.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import NamedTuple, TypeVar
 
 from domain.ranking import Window
 
 # A list of every difference would be a dump of the table where all of it is wrong.
 SHOWN_MAX = 20
-
-K = TypeVar("K")
-
-
-class ProductHour(NamedTuple):
-    """What a value of the sales table is known by."""
-
-    product_id: int
-    hour_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +40,17 @@ class Comparison:
     first: tuple[Difference, ...]
 
 
-def differing(held: Iterable[tuple[K, int]], expected: dict[K, int]) -> list[tuple[K, int, int]]:
-    """Return what is held and not as expected: its key, the quantity held, the one expected.
+def differing(held: Mapping[int, int], expected: Mapping[int, int]) -> list[tuple[int, int, int]]:
+    """Return the products of which is held what is not expected: product, held, expected.
 
-    What is held is taken out of `expected`: what stays there in the end is not held at all.
     Nothing held and nothing sold are the same.
     """
-    pairs = [(key, quantity, expected.pop(key, 0)) for key, quantity in held]
-    return [pair for pair in pairs if pair[1] != pair[2]]
+    if held == expected:
+        return []
+    pairs = [
+        (key, held.get(key, 0), expected.get(key, 0)) for key in held.keys() | expected.keys()
+    ]
+    return sorted(pair for pair in pairs if pair[1] != pair[2])
 
 
 def overlap(one: Window, other: Window) -> Window:

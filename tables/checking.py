@@ -2,24 +2,15 @@
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain, islice
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from domain.comparison import (
-    SHOWN_MAX,
-    Comparison,
-    Difference,
-    ProductHour,
-    differing,
-    overlap,
-)
+from domain.comparison import SHOWN_MAX, Comparison, Difference, differing, overlap
 from domain.ranking import LogPoint, Sale, SourcePartition, Window, hour_of
 from storage.engine import Database
-from storage.sales import HourSum, load_sales_snapshot
+from storage.sales import HourSums, load_sales_snapshot
 from tables.clock import now_ms
 from tables.live import LiveSales
 
@@ -29,12 +20,10 @@ SETTLE_SECONDS = 15.0
 # A worker far behind its log catches up for longer than anybody waits for an answer.
 SETTLE_SECONDS_MAX = 60.0
 LOOK_SECONDS = 0.2
-# So many values are compared before the loop is given back: about ten milliseconds.
-SLICE = 5_000
 TRIES_MAX = 3
 
-T = TypeVar("T")
-K = TypeVar("K")
+Pieces = Mapping[int, int]
+"""Quantities by product."""
 
 
 class UnsettledError(Exception):
@@ -53,9 +42,10 @@ async def compare(live: LiveSales, database: Database, window: Window) -> Compar
             live.advance(now_ms())
             basis = _basis_of(live)
             snapshot = await load_sales_snapshot(database, basis.window.start_ms)
-            sums = await _own_sums(snapshot.sums, live, overlap(window, basis.window))
-            check = _Check(live, basis, sums, _Counted(snapshot.marks, record))
-            if (found := await check.settled()) is not None:
+            sums = await _own_sums(snapshot.sums, live)
+            counted = _Counted(snapshot.marks, record)
+            check = _Check(live, basis, sums, counted)
+            if (found := await check.settled(overlap(window, basis.window))) is not None:
                 return found
     message = f"the table was loaded anew during each of {TRIES_MAX} checks"
     raise UnsettledError(message)
@@ -97,34 +87,28 @@ def _basis_of(live: LiveSales) -> _Basis:
     return _Basis(live.assignment.generation, live.loaded_at_ms, live.window)
 
 
-class _Sums(NamedTuple):
-    """Pieces by product and hour of the compared window, and by product in the live one."""
+class _Sums:
+    """Pieces by hour and product, and by product in all."""
 
-    window: Window
-    hours: dict[ProductHour, int]
-    totals: Counter[int]
-    products: set[int]
+    def __init__(self) -> None:
+        self.hours: dict[int, dict[int, int]] = defaultdict(dict)
+        self.totals = Counter[int]()
 
-    def copy(self) -> "_Sums":
-        return _Sums(self.window, dict(self.hours), Counter(self.totals), set(self.products))
-
-    def add(self, product_id: int, hour_ms: int, quantity: int) -> None:
-        self.totals[product_id] += quantity
-        if _holds(self.window, hour_ms):
-            key = ProductHour(product_id, hour_ms)
-            self.hours[key] = self.hours.get(key, 0) + quantity
-            self.products.add(product_id)
+    def add(self, hour_ms: int, pieces: Pieces) -> None:
+        hour, totals = self.hours[hour_ms], self.totals
+        for product_id, quantity in pieces.items():
+            hour[product_id] = hour.get(product_id, 0) + quantity
+            totals[product_id] += quantity
 
 
-async def _own_sums(listed: Iterable[HourSum], live: LiveSales, window: Window) -> _Sums:
-    sums = _Sums(window, {}, Counter(), set())
+async def _own_sums(sums: HourSums, live: LiveSales) -> _Sums:
+    found = _Sums()
     # A product has up to a sum an hour, and finding its partition costs more than adding one.
     owns = cache(live.owns)
-    async for part in _in_slices(listed):
-        for each in part:
-            if owns(each.product_id):
-                sums.add(each.product_id, each.hour_ms, each.quantity)
-    return sums
+    for hour_ms, pieces in sums.by_hour():
+        found.add(hour_ms, {each: pieces[each] for each in pieces if owns(each)})
+        await asyncio.sleep(0)
+    return found
 
 
 class _Counted(NamedTuple):
@@ -133,9 +117,17 @@ class _Counted(NamedTuple):
     marks: Mapping[SourcePartition, LogPoint]
     record: Sequence[Sale]
 
-    def beyond(self) -> list[Sale]:
-        """Return those that the snapshot cannot know."""
-        return [sale for sale in self.record if not self._is_known(sale)]
+    def known(self) -> int:
+        """Return how many of them the snapshot knows: they were on their way when it was made."""
+        return sum(map(self._is_known, self.record))
+
+    def beyond(self) -> _Sums:
+        """Sum those that the snapshot cannot know."""
+        sums = _Sums()
+        for sale in self.record:
+            if not self._is_known(sale):
+                sums.add(hour_of(sale.sold_at_ms), {sale.product_id: sale.quantity})
+        return sums
 
     def _is_known(self, sale: Sale) -> bool:
         mark = self.marks.get(sale.source)
@@ -151,92 +143,85 @@ class _Check:
         self._sums = sums
         self._counted = counted
 
-    async def settled(self) -> Comparison | None:
-        """Return what differs in the end; None where it is another table by now."""
+    async def settled(self, window: Window) -> Comparison | None:
+        """Return what differs in the end; None where it is another table by then."""
         began = quiet_since = time.monotonic()
         known = 0
-        while (found := await self._look()) is not None and found.differences:
+        while (found := await self._look(window)) is not None and found.differences:
             now = time.monotonic()
-            missing_before, known = known, len(self._counted.record) - len(self._counted.beyond())
-            if known > missing_before:
+            known_before, known = known, self._counted.known()
+            if known > known_before:
                 quiet_since = now
             if now > min(quiet_since + SETTLE_SECONDS, began + SETTLE_SECONDS_MAX):
                 break
             await asyncio.sleep(LOOK_SECONDS)
         return found
 
-    async def _look(self) -> Comparison | None:
-        """Compare once."""
+    async def _look(self, window: Window) -> Comparison | None:
+        """Compare the table with the snapshot and what was counted beyond it, once."""
         self._live.advance(now_ms())
         if _basis_of(self._live) != self._basis:
             return None
         # All of one moment: nothing is waited for before what is compared is at hand.
-        stored, index, expected = self._live.stored(), self._live.sums(), self._expected()
-        products, partitions = len(expected.products), sorted(self._live.assignment.partitions)
-        hours = await _differences(_held(stored, expected.window), expected.hours)
-        sums = _Found[int]()
+        stored, index, beyond = self._live.stored(), self._live.sums(), self._counted.beyond()
+        partitions = tuple(sorted(self._live.assignment.partitions))
+        findings = _Findings()
+        for hour_ms, held in self._each_hour(stored, beyond):
+            if window.start_ms <= hour_ms < window.end_ms:
+                expected = _together(
+                    self._sums.hours.get(hour_ms, {}), beyond.hours.get(hour_ms, {})
+                )
+                findings.add_hour(hour_ms, held, expected)
+                await asyncio.sleep(0)
         # The index sums the whole live window: it cannot be told apart by hours.
-        if expected.window == self._basis.window:
-            sums = await _differences(index.items(), expected.totals)
-        first = chain(
-            (Difference(*key, table, sql) for key, table, sql in hours.first),
-            (Difference(product_id, None, held, sql) for product_id, held, sql in sums.first),
-        )
+        if window == self._basis.window:
+            findings.add(None, differing(index, _together(self._sums.totals, beyond.totals)))
+        return findings.told(self._basis.generation, partitions, window)
+
+    def _each_hour(
+        self, stored: Iterable[tuple[int, Pieces]], beyond: _Sums
+    ) -> Iterator[tuple[int, Pieces]]:
+        """Iterate over what is stored for each hour, also for those of which nothing is."""
+        missing = self._sums.hours.keys() | beyond.hours.keys()
+        for hour_ms, held in stored:
+            missing.discard(hour_ms)
+            yield hour_ms, held
+        yield from ((hour_ms, {}) for hour_ms in sorted(missing))
+
+
+class _Findings:
+    """How much was compared, how many differences there are, and the first of them."""
+
+    def __init__(self) -> None:
+        self._products: set[int] = set()
+        self._hours = 0
+        self._differences = 0
+        self._first: list[Difference] = []
+
+    def add_hour(self, hour_ms: int, held: Pieces, expected: Pieces) -> None:
+        compared = held.keys() | expected.keys()
+        self._products |= compared
+        self._hours += len(compared)
+        self.add(hour_ms, differing(held, expected))
+
+    def add(self, hour_ms: int | None, found: list[tuple[int, int, int]]) -> None:
+        self._differences += len(found)
+        shown = found[: SHOWN_MAX - len(self._first)]
+        self._first += [Difference(each, hour_ms, held, sql) for each, held, sql in shown]
+
+    def told(self, generation: int, partitions: tuple[int, ...], window: Window) -> Comparison:
         return Comparison(
-            generation=self._basis.generation,
-            partitions=tuple(partitions),
-            window=expected.window,
-            products=products,
-            hours=hours.compared,
-            differences=hours.differences + sums.differences,
-            first=tuple(islice(first, SHOWN_MAX)),
+            generation=generation,
+            partitions=partitions,
+            window=window,
+            products=len(self._products),
+            hours=self._hours,
+            differences=self._differences,
+            first=tuple(self._first),
         )
 
-    def _expected(self) -> _Sums:
-        """Return what the table should hold now: the snapshot, and what came beyond its marks."""
-        expected = self._sums.copy()
-        for sale in self._counted.beyond():
-            expected.add(sale.product_id, hour_of(sale.sold_at_ms), sale.quantity)
-        return expected
 
-
-@dataclass(slots=True)
-class _Found(Generic[K]):
-    """How many values were compared, how many differ, and the first of them."""
-
-    compared: int = 0
-    differences: int = 0
-    first: list[tuple[K, int, int]] = field(default_factory=list)
-
-    def add(self, compared: int, found: list[tuple[K, int, int]]) -> None:
-        self.compared += compared
-        self.differences += len(found)
-        self.first = [*self.first, *found[:SHOWN_MAX]][:SHOWN_MAX]
-
-
-async def _differences(held: Iterable[tuple[K, int]], expected: dict[K, int]) -> _Found[K]:
-    """Find what is held otherwise than expected, and what is expected but not held."""
-    found = _Found[K]()
-    async for part in _in_slices(held):
-        found.add(len(part), differing(part, expected))
-    async for part in _in_slices(expected.items()):
-        found.add(len(part), [(key, 0, quantity) for key, quantity in part if quantity])
-    return found
-
-
-def _held(stored: Iterable[HourSum], window: Window) -> Iterator[tuple[ProductHour, int]]:
-    for each in stored:
-        if _holds(window, each.hour_ms):
-            yield ProductHour(each.product_id, each.hour_ms), each.quantity
-
-
-def _holds(window: Window, hour_ms: int) -> bool:
-    return window.start_ms <= hour_ms < window.end_ms
-
-
-async def _in_slices(listed: Iterable[T]) -> AsyncIterator[list[T]]:
-    """Hand out a part after the other, and let the loop do other work in between."""
-    rest = iter(listed)
-    while part := list(islice(rest, SLICE)):
-        yield part
-        await asyncio.sleep(0)
+def _together(pieces: Pieces, more: Pieces) -> Pieces:
+    if not more:
+        return pieces
+    return {each: pieces.get(each, 0) + more.get(each, 0) for each in pieces.keys() | more.keys()}

@@ -18,7 +18,7 @@ from domain.ranking import (
     live_window,
     merge_tops,
 )
-from storage.sales import HourSum, SalesSnapshot
+from storage.sales import SalesSnapshot
 from streams.codec import partition_of
 from tables.hourly_values import HourlyValues
 from tables.loading import Assignment, Loading
@@ -105,17 +105,16 @@ class LiveSales:
         finally:
             self._records = [each for each in self._records if each is not record]
 
-    def stored(self) -> Iterator[HourSum]:
-        """Iterate over the table's values that lie in the window, all as of this call."""
+    def stored(self) -> Iterator[tuple[int, dict[int, int]]]:
+        """Iterate over hours of the window, each with its pieces by product, as of this call."""
         held = [
             (hour, dict(values))
             for hour, values in self._table.by_hour.hours.items()
             if hour >= self.window.start_ms
         ]
         return (
-            HourSum(int(key), hour, quantity_of(value))
+            (hour, {int(key): quantity_of(value) for key, value in values.items()})
             for hour, values in held
-            for key, value in values.items()
         )
 
     def sums(self) -> dict[int, int]:

@@ -84,7 +84,7 @@ def test_what_is_loaded_is_what_a_count_of_the_window_gives() -> None:
     totals = Counter[int]()
     for each in own:
         totals[each.product_id] += each.quantity
-    assert sorted(live.stored()) == sorted(own)
+    assert sorted(live.stored()) == sorted(HourSums(own).by_hour())
     assert live.sums() == totals
     places = sorted((TopEntry(*total) for total in totals.items()), key=rank_order)
     assert live.top(NOW) == tuple(places[:100])
