@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.addresses import address_of
+from app.open_files import allow_open_files
 from app.services.errors import AwayError, StartError
 from app.settings import Settings
 from app.topics import topics_in
@@ -56,6 +57,7 @@ async def run_ranking_worker(settings: Settings) -> None:
 
 async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
     """Serve HTTP until SIGTERM or SIGINT; with a command worker in the same process if asked."""
+    allow_open_files(settings.stream_clients_max)
     stop = _stop_on_signals()
     async with contextlib.AsyncExitStack() as stack:
         database = await stack.enter_async_context(_database(settings))

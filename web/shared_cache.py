@@ -17,7 +17,8 @@ T = TypeVar("T")
 REDIS_SECONDS_MAX = 0.05
 # Redis that failed is left alone for so long; meanwhile the process serves.
 AWAY_SECONDS = 1.0
-_LOCAL_KEYS_MAX = 10_000
+# Lives are short and values may be 10 kB: what is over must not fill the memory.
+_LOCAL_KEYS_MAX = 1_000
 
 
 class SharedCache(Protocol):
@@ -64,9 +65,12 @@ class LocalCache:
 
     async def put(self, key: str, value: bytes, seconds: float) -> None:
         """Keep a value for so long."""
+        now = time.monotonic()
+        if len(self._kept) >= _LOCAL_KEYS_MAX:
+            self._kept = {k: kept for k, kept in self._kept.items() if kept[1] > now}
         if len(self._kept) >= _LOCAL_KEYS_MAX:
             self._kept.clear()
-        self._kept[key] = (value, time.monotonic() + seconds)
+        self._kept[key] = (value, now + seconds)
 
     async def raise_number(self, key: str) -> None:
         """Raise a number by one."""

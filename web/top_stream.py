@@ -1,6 +1,7 @@
 """The live ranking as server-sent events: each viewer gets the newest state, never a backlog."""
 
 import asyncio
+import socket
 
 from aiohttp import web
 
@@ -31,11 +32,8 @@ async def stream_top_products(request: web.Request) -> web.StreamResponse:
     board = request.app[EDGE].board
     with board.viewed_by(request.protocol):
         response = web.StreamResponse(headers=HEADERS)
-        await response.prepare(request)
-        assert request.transport is not None
-        # What the client does not take stays here, at most one event of it.
-        request.transport.set_write_buffer_limits(high=0)
         try:
+            await response.prepare(request)
             await _stream(request, response, board, limit)
         except ConnectionError:
             pass
@@ -48,6 +46,7 @@ async def stream_top_products(request: web.Request) -> web.StreamResponse:
 async def _stream(
     request: web.Request, response: web.StreamResponse, board: TopBoard, limit: int
 ) -> None:
+    _hold_back_little(request.transport)
     seen = request.headers.get("Last-Event-ID")
     text = RETRY
     while not (board.is_closing or request.transport is None):
@@ -59,6 +58,18 @@ async def _stream(
         if text:
             await _send(request, response, text)
         text = await _wait(changed)
+
+
+def _hold_back_little(transport: asyncio.Transport | None) -> None:
+    """Keep what a client does not take: one event of it, and not for ever."""
+    if transport is None:
+        return
+    transport.set_write_buffer_limits(high=0)
+    connection = transport.get_extra_info("socket")
+    # Who is gone without a word, its cable pulled, never answers a heartbeat; not on every system.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        silence_ms = int(STALL_SECONDS * 1000)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)
 
 
 async def _send(request: web.Request, response: web.StreamResponse, text: bytes) -> None:

@@ -213,6 +213,17 @@ async def test_who_comes_after_everybody_left_sees_what_is_true_now(
         assert (await watcher.event()).sold == [(5, 5)]
 
 
+async def test_a_viewer_that_leaves_is_noticed_though_nothing_changes(
+    shop: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(top_stream, "HEARTBEAT_SECONDS", 10 * SECONDS_MAX)
+    async with edge_of(shop) as customer, watching(customer) as stays:
+        async with watching(customer) as leaves:
+            await leaves.event()
+        await stays.event()
+        await eventually(lambda: board_of(customer).viewers == 1, "the one that stays")
+
+
 async def test_a_silent_stream_has_a_heartbeat(
     customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.ranking import HOUR_MS, TopEntry, TopList, hour_of, live_window
 from tables.shapes import decode_top, encode_top
@@ -97,6 +99,30 @@ def test_windows_whose_lists_never_came_together_are_forgotten() -> None:
     assert len(lists._by_window) == 3
     lists.put(top_list(1, 8, HOUR + 49 * HOUR_MS))
     assert lists.view().entries == ((1, 49), (2, 8))
+
+
+puts = st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(1, 9))
+
+
+@given(st.lists(puts))
+def test_whatever_comes_the_view_is_of_one_window_and_each_partition_is_in_it_once(
+    said: list[tuple[int, int, int]],
+) -> None:
+    lists = TopLists(3)
+    newest: dict[int, dict[int, int]] = {hours: {} for hours in range(4)}
+    turned = dict.fromkeys(range(3), 0)
+    shown = -1
+    for partition, further, quantity in said:
+        # Owners' clocks differ by little, so nobody is two hours ahead.
+        ahead_max = min(3, min(turned.values()) + 1)
+        turned[partition] = hours = min(ahead_max, turned[partition] + further // 2)
+        newest[hours][partition] = quantity
+        lists.put(top_list(partition, quantity, HOUR + hours * HOUR_MS))
+        shown = max([shown, *(h for h, found in newest.items() if len(found) == 3)])
+        expected = shown if shown >= 0 else max(h for h, found in newest.items() if found)
+        assert lists.view().window == live_window(HOUR + expected * HOUR_MS)
+        assert {e.product_id - 1: e.quantity for e in lists.view().entries} == newest[expected]
+        assert len(lists.view().entries) == len(newest[expected])
 
 
 def test_a_view_is_of_the_time_of_its_newest_list() -> None:
