@@ -45,7 +45,7 @@ def circumstances(generator: str) -> Circumstances:
     return Circumstances(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         commit=_commit(),
-        command=" ".join(["python", "-m", "benchmarks.first", *sys.argv[1:]]),
+        command=" ".join(["python", "-m", _module(), *sys.argv[1:]]),
         processor=_processor(),
         cores=os.cpu_count() or 0,
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30,
@@ -55,6 +55,11 @@ def circumstances(generator: str) -> Circumstances:
         generator=generator,
         services={},
     )
+
+
+def _module() -> str:
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name if spec is not None else "benchmarks.first"
 
 
 def _commit() -> str:

@@ -112,10 +112,9 @@ def faults(rounds: Sequence[Round]) -> list[str]:
     ]
 
 
-def publish(text: str, style: str) -> None:
-    """Put the figures between the page's marks for this style of the peer."""
+def publish(text: str, style: str, page: Path = PAGE) -> None:
+    """Put the figures between the marks of a page, by default those of this style of the peer."""
     begin, end = (mark.format(style=style) for mark in MARKS)
-    page = PAGE.read_text()
-    before, _, rest = page.partition(begin)
+    before, _, rest = page.read_text().partition(begin)
     _, _, after = rest.partition(end)
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
