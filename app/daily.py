@@ -19,6 +19,7 @@ from storage.daily_ranking import DailyRun, load_daily_run, load_history
 from storage.engine import Database, create_database
 from storage.leases import LeaseLostError
 from tables.daily import DailyBatch, DailyTerms, NotYetError
+from tables.lease_holder import LeasedError
 from tables.worker import offsets_at
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ async def run_batch(settings: Settings, day: date | None, *, again: bool) -> Dai
             await _require_sales(database, wanted, settings)
         try:
             await _batch(settings, database).make(wanted, again=again)
-        except (NotYetError, LeaseLostError) as reason:
+        except (NotYetError, LeasedError, LeaseLostError) as reason:
             message = f"the ranking of {wanted} cannot be made now: {reason}"
             raise AwayError(message) from None
         async with database.connect() as connection:

@@ -3,23 +3,25 @@
 import asyncio
 import contextlib
 import logging
-import os
-import secrets
-import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.daily import due_days, seconds_until_look
 from domain.ranking import WINDOW_HOURS, daily_window
 from storage.clock import load_clock
 from storage.daily_ranking import DailyRun, load_daily_run, load_history, save_daily_run
 from storage.engine import Database
-from storage.leases import Lease, keep_lease, release_lease, take_lease
+from storage.marks import load_marks
 from tables.daily_comparison import Compare, compare_run
+from tables.lease_holder import LeasedError, LeaseHolder
 from tables.settling import OffsetsAt, unapplied
+from tables.unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -37,16 +39,13 @@ SETTLE_SECONDS_MAX = 60.0
 # A worker that has just started, or takes partitions over, cannot be compared yet.
 COMPARE_RETRY_SECONDS_MAX = 60.0
 
+T = TypeVar("T")
 Clock = Callable[[], Awaitable[int]]
 """Returns epoch milliseconds."""
 
 
 class NotYetError(Exception):
     """A day's ranking cannot be made yet, and why."""
-
-
-class LeasedError(NotYetError):
-    """Another worker is at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,7 @@ class DailyBatch:
         self._database = database
         self._terms = terms
         self._clock = terms.clock or self._database_clock
-        holder = f"{socket.gethostname()[:100]}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._lease = Lease("daily-ranking", holder, round(terms.lease_seconds * 1000))
+        self._holder = LeaseHolder(database, "daily-ranking", terms.lease_seconds)
         self._woken = asyncio.Event()
 
     async def wake(self) -> None:
@@ -87,7 +85,8 @@ class DailyBatch:
         while True:
             seconds = await self._look_safely()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._woken.wait()
             self._woken.clear()
 
     async def _look_safely(self) -> float:
@@ -105,13 +104,16 @@ class DailyBatch:
         return RETRY_SECONDS
 
     async def look(self) -> None:
-        """Make every ranking that is due, oldest first. Raises NotYetError where one must wait."""
+        """Make every ranking that is due, oldest first.
+
+        Raises NotYetError or LeasedError where one must wait.
+        """
         made: list[DailyRun] = []
-        waits: NotYetError | None = None
+        waits: NotYetError | LeasedError | None = None
         for day in await self._due():
             try:
                 run = await self._made(day)
-            except NotYetError as error:
+            except (NotYetError, LeasedError) as error:
                 waits = error
                 break
             made += [run] if run else []
@@ -124,16 +126,17 @@ class DailyBatch:
     async def make(self, day: date, *, again: bool = False) -> DailyRun | None:
         """Make a day's ranking and compare it; None where it is stored, and not made again.
 
-        Raises NotYetError while another worker is at it, while that midnight has not come, or
-        while payments from before it are not applied.
+        Raises LeasedError while another worker is at it, and NotYetError while that midnight has
+        not come, or payments from before it are not applied.
         """
         run = await self._made(day, again=again)
         return await self._compare(run) if run else None
 
     async def _made(self, day: date, *, again: bool = False) -> DailyRun | None:
         """Make a day's ranking while nobody else makes one; None where it is stored."""
-        async with self._leased():
-            if not again and await self._load(day):
+        async with self._holder.held():
+            held = await self._read(lambda each: load_daily_run(each, day))
+            if held and not again:
                 return None
             return await self._make(day, again=again)
 
@@ -148,8 +151,7 @@ class DailyBatch:
         )
 
     async def _due(self) -> list[date]:
-        async with self._database.connect() as connection:
-            history = await load_history(connection)
+        history = await self._read(load_history)
         now_ms = await self._clock()
         return due_days(history.days, history.first_sale_ms, now_ms, self._terms.zone)
 
@@ -158,7 +160,8 @@ class DailyBatch:
         window = daily_window(day, self._terms.zone, self._terms.hours)
         await self._settle(window.end_ms)
         run = DailyRun(day, window, await self._clock())
-        stored = await save_daily_run(self._database, run, self._lease, again=again)
+        save = save_daily_run(self._database, run, self._holder.lease, again=again)
+        stored = await unbroken(save)
         log.info(
             "daily ranking of %s stored, %d hours up to %s, in %.1f s: %s",
             day,
@@ -181,7 +184,7 @@ class DailyBatch:
         deadline = time.monotonic() + self._terms.settle_seconds_max
         await self._wait_while(lambda: self._is_early(midnight_ms), deadline)
         needed = await self._terms.offsets_at(midnight_ms)
-        await self._wait_while(lambda: unapplied(self._database, needed), deadline)
+        await self._wait_while(lambda: self._unapplied(needed), deadline)
 
     async def _is_early(self, midnight_ms: int) -> str:
         is_early = await self._clock() < midnight_ms + GRACE_MS
@@ -192,36 +195,20 @@ class DailyBatch:
             if time.monotonic() > deadline:
                 raise NotYetError(why)
             await asyncio.sleep(LOOK_SECONDS)
-            async with self._database.begin() as connection:
-                await keep_lease(connection, self._lease)
+            await self._holder.keep()
 
-    @contextlib.asynccontextmanager
-    async def _leased(self) -> AsyncIterator[None]:
-        """Hold the lease while the block runs. Raises LeasedError where it is another's."""
-        async with self._database.begin() as connection:
-            if not await take_lease(connection, self._lease):
-                message = "another worker is making a daily ranking"
-                raise LeasedError(message)
-        try:
-            yield
-        finally:
-            await self._release()
-
-    async def _release(self) -> None:
-        try:
-            async with self._database.begin() as connection:
-                await release_lease(connection, self._lease)
-        except Exception as error:
-            # It runs out by itself; what was made under it must not fail for that.
-            log.warning("the lease of the daily ranking was not released: %r", error)
-
-    async def _load(self, day: date) -> DailyRun | None:
-        async with self._database.connect() as connection:
-            return await load_daily_run(connection, day)
+    async def _unapplied(self, needed: Mapping[tuple[str, int], int]) -> str:
+        return unapplied(await self._read(load_marks), needed)
 
     async def _database_clock(self) -> int:
-        async with self._database.connect() as connection:
-            return await load_clock(connection)
+        return await self._read(load_clock)
+
+    async def _read(self, load: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async def read() -> T:
+            async with self._database.connect() as connection:
+                return await load(connection)
+
+        return await unbroken(read())
 
 
 def _places_shown(run: DailyRun) -> str:

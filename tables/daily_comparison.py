@@ -13,6 +13,7 @@ from domain.comparison import Comparison, Difference, overlap
 from domain.ranking import Window, hours_in, live_window
 from storage.daily_ranking import Compared, DailyRun, save_compared
 from storage.engine import Database
+from tables.unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ async def compare_run(
     try:
         found = await _found(shared, compare, retry_seconds_max)
         compared = Compared(found.products, len(hours_in(found.window)), found.differences)
-        await save_compared(database, run, compared)
+        await unbroken(save_compared(database, run, compared))
     except Exception as error:
         log.warning("daily ranking of %s is not compared with the live table: %r", run.day, error)
         return run
@@ -57,7 +58,8 @@ async def _found(window: Window, compare: Compare, retry_seconds_max: float) -> 
     deadline = time.monotonic() + retry_seconds_max
     while True:
         try:
-            return await asyncio.wait_for(compare(window), COMPARE_SECONDS_MAX)
+            async with asyncio.timeout(COMPARE_SECONDS_MAX):
+                return await compare(window)
         except Exception as error:
             if time.monotonic() > deadline:
                 raise

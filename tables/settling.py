@@ -2,17 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from storage.engine import Database
-from storage.marks import load_marks
+from storage.marks import Mark
 
-OffsetsAt = Callable[[int], Awaitable[Mapping[tuple[str, int], int]]]
+Partition = tuple[str, int]
+OffsetsAt = Callable[[int], Awaitable[Mapping[Partition, int]]]
 """Returns, for each partition of the payments' topic, the first offset from a time on."""
 
 
-async def unapplied(database: Database, needed: Mapping[tuple[str, int], int]) -> str:
+def unapplied(marks: Mapping[Partition, Mark], needed: Mapping[Partition, int]) -> str:
     """Say which marks are before the offsets needed; nothing where none is."""
-    async with database.connect() as connection:
-        marks = await load_marks(connection)
     applied = {place: mark.next_offset for place, mark in marks.items()}
     behind = [
         f"{topic}[{partition}] {applied.get((topic, partition), 0)} of {offset}"

@@ -19,7 +19,8 @@ from storage.engine import Database
 from storage.leases import LeaseLostError
 from storage.marks import Mark, insert_marks
 from storage.schema import leases
-from tables.daily import GRACE_MS, DailyBatch, DailyTerms, LeasedError, NotYetError
+from tables.daily import GRACE_MS, DailyBatch, DailyTerms, NotYetError
+from tables.lease_holder import LeasedError
 from tests.client import eventually
 from tests.contract.paid_orders import define, order
 from tests.house import ROOT
@@ -336,3 +337,19 @@ async def test_a_worker_that_is_woken_looks_at_the_clock(database: Database, wor
     await eventually(lambda: is_stored(database), "the stored ranking")
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_a_worker_that_is_stopped_at_any_point_stops_and_leaves_nothing_locked(
+    database: Database, world: World
+) -> None:
+    await sold(database)
+    for steps in range(0, 60, 2):
+        batch = world.batch(database)
+        making = asyncio.create_task(batch.make(DAY, again=True))
+        for _ in range(steps):
+            await asyncio.sleep(0.001)
+        making.cancel()
+        await asyncio.wait([making])
+        assert making.cancelled() or making.exception() is None
+        assert not await is_leased(database)
+    assert await world.batch(database).make(DAY, again=True) == await stored(database)
