@@ -32,25 +32,15 @@ class Leaderboard:
 
     def add(self, product_id: int, quantity: int) -> None:
         """Add to a product's total. A product without a positive total has no place."""
-        total = self._add(product_id, quantity)
-        if total > 0:
-            heappush(self._heap, (-total, product_id))
-        if len(self._heap) > 2 * len(self._totals) + TOP_MAX:
-            self._renew_heap()
-
-    def take_back(self, pieces: Mapping[int, int]) -> None:
-        """Take pieces of many products from their totals, for the price of one new heap."""
-        for product_id, quantity in pieces.items():
-            self._add(product_id, -quantity)
-        self._renew_heap()
-
-    def _add(self, product_id: int, quantity: int) -> int:
         total = self._totals.get(product_id, 0) + quantity
         if total == 0:
             self._totals.pop(product_id, None)
         else:
             self._totals[product_id] = total
-        return total
+        if total > 0:
+            heappush(self._heap, (-total, product_id))
+        if len(self._heap) > 2 * len(self._totals) + TOP_MAX:
+            self._renew_heap()
 
     def _renew_heap(self) -> None:
         self._heap = [(-total, key) for key, total in self._totals.items() if total > 0]

@@ -139,11 +139,8 @@ class LiveSales:
             self.mark_changed(self._boards)
 
     def _take_back(self, values: Mapping[str, bytes]) -> None:
-        pieces: dict[int, dict[int, int]] = {partition: {} for partition in self._boards}
         for key, value in values.items():
-            pieces[self._partition_of(key)][int(key)] = quantity_of(value)
-        for partition, taken in pieces.items():
-            self._boards[partition].take_back(taken)
+            self._boards[self._partition_of(key)].add(int(key), -quantity_of(value))
 
     def _partition_of(self, key: str) -> int:
         return partition_of(key.encode(), self.assignment.of_partitions)
