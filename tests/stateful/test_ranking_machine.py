@@ -4,6 +4,7 @@ Three workers share the partitions of `product-sales`, each with a Faust table o
 merges what they publish. A small model counts all orders anew whenever everything has settled.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
@@ -245,9 +246,9 @@ class RankingMachine(RuleBasedStateMachine):
     def every_worker_agrees_with_itself(self) -> None:
         """The index is the sum of the table's values, whatever the worker has heard of."""
         for worker in [*self.members.values(), *self.strays.values()]:
-            totals: dict[int, int] = {}
-            for each in worker.live.stored():
-                totals[each.product_id] = totals.get(each.product_id, 0) + each.quantity
+            totals = Counter[int]()
+            for _, pieces in worker.live.stored():
+                totals.update(pieces)
             assert worker.live.sums() == {key: total for key, total in totals.items() if total}
 
     @rule()
