@@ -38,8 +38,7 @@ async def check(settings: Settings, tell: Tell, window: Window | None = None) ->
     async with _top_lists(settings) as reader:
         owners = Owners(settings.partitions, reader.lists)
         try:
-            workers = owners.all()
-            tell(f"{settings.partitions} partitions on {len(workers)} ranking workers")
+            tell(f"asking {', '.join(owners.all())}")
             return await check_everywhere(owners, wanted, told)
         except OwnerAwayError as error:
             raise StartError(str(error)) from None
@@ -54,7 +53,7 @@ async def rebuild(settings: Settings, tell: Tell, seconds_max: float) -> None:
         before = {n: top.loaded_at_ms for n, top in reader.lists().items()}
         await _request_rebuild(settings)
         deadline = time.monotonic() + seconds_max
-        rebuilt = 0
+        rebuilt = -1
         while waiting := _waiting(settings.partitions, reader, before):
             if settings.partitions - len(waiting) > rebuilt:
                 rebuilt = settings.partitions - len(waiting)

@@ -64,7 +64,8 @@ class Owners:
 
 
 async def ask(
-    url: str,
+    owner: str,
+    path: str,
     parameters: Mapping[str, str] | None = None,
     *,
     seconds_max: float = ASK_SECONDS_MAX,
@@ -75,11 +76,11 @@ async def ask(
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, headers=headers) as client,
-            client.get(url, params=parameters, allow_redirects=False) as response,
+            client.get(owner + path, params=parameters, allow_redirects=False) as response,
         ):
             return Answer(response.status, await response.read())
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        message = f"The ranking worker at {url} does not answer: {error or 'too late'}."
+        message = f"The ranking worker at {owner} does not answer ({type(error).__name__})."
         raise OwnerAwayError(message) from error
 
 
@@ -123,7 +124,7 @@ async def _check_at(url: str, window: Window, told: Told) -> Comparison:
         "start": moment(window.start_ms).isoformat(),
         "end": moment(window.end_ms).isoformat(),
     }
-    answer = await ask(f"{url}/ranking/check", parameters, seconds_max=CHECK_SECONDS_MAX)
+    answer = await ask(url, "/ranking/check", parameters, seconds_max=CHECK_SECONDS_MAX)
     if answer.status != 200:
         message = f"The ranking worker at {url} answers {answer.status}: {_detail(answer.body)}"
         raise (PartitionsMovingError if answer.status == 503 else OwnerAwayError)(message)

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 from faust.web import View
 
-from domain.ranking import HOUR_MS, Window
+from domain.ranking import HOUR_MS, TOP_MAX, Window
 from streams.outcomes import Answer, epoch_ms, moment
 from streams.wire import INT64_MAX, Moment
 from tables.checking import Checks, UnsettledError
@@ -96,7 +96,9 @@ class _Views:
 
     async def top(self, _request: web.Request) -> Answer:
         """Show the list that the edges show: merged over the partitions of all workers."""
-        view = self._sources.top_lists.top(100)
+        if not self._sources.top_lists.ready:
+            raise ViewProblemError(*AWAY, "This worker has not read the top lists yet.")
+        view = self._sources.top_lists.top(TOP_MAX)
         ranked = enumerate(view.entries, 1)
         return _answer(
             {
@@ -121,7 +123,7 @@ class _Views:
             )
         try:
             owner = self._sources.owners.of_product(product_id)
-            return await ask(f"{owner}/ranking/products/{product_id}")
+            return await ask(owner, f"/ranking/products/{product_id}")
         except OwnerAwayError as error:
             raise ViewProblemError(*AWAY, str(error)) from error
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from streams.codec import partition_of
 from streams.outcomes import epoch_ms
 from tables.clock import now_ms
 from tables.live import LiveSales
-from tables.owners import Owners, check_everywhere
+from tables.owners import FORWARDED, Owners, check_everywhere
 from tables.shapes import encode_tally
 from tables.worker import RankingWorker
 from tests.client import Listener, Producer, eventually
@@ -46,15 +47,19 @@ class Ran(NamedTuple):
     errors: str
 
 
-async def fairline(installation: Installation, *words: str) -> Ran:
-    """Run a command of ours to its end, while this process goes on."""
-    process = await asyncio.create_subprocess_exec(
+async def started(installation: Installation, *words: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app.cli", *words),
         env=environment(installation.settings),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+
+
+async def fairline(installation: Installation, *words: str) -> Ran:
+    """Run a command of ours to its end, while this process goes on."""
+    process = await started(installation, *words)
     output, errors = await process.communicate()
     assert process.returncode is not None
     assert b"Traceback" not in errors, errors.decode()
@@ -252,11 +257,30 @@ async def test_where_nobody_works_a_check_says_so_in_a_line(installation: Instal
     assert "does not answer" in checked.errors.splitlines()[-1]
 
 
+async def test_a_wait_that_is_interrupted_ends_without_a_word_of_python(
+    installation: Installation,
+) -> None:
+    process = await started(installation, "ranking", "rebuild")
+    assert process.stderr is not None
+    assert b"0 of 4 partitions" in await process.stderr.readuntil(b"rebuilt\n")
+    process.send_signal(signal.SIGINT)
+    _, errors = await process.communicate()
+    assert (process.returncode, errors) == (130, b"interrupted\n")
+
+
 async def quantities(worker: Process, products: range) -> dict[int, int]:
     """Ask a worker for each product."""
     found = [await get(f"{worker.url}/ranking/products/{each}") for each in products]
     assert {status for status, _ in found} == {200}
     return {body["productId"]: body["quantity"] for _, body in found}
+
+
+async def answers_itself(worker: Process, product_id: int) -> bool:
+    """Ask a worker as another one would, which it never passes on."""
+    url = f"{worker.url}/ranking/products/{product_id}"
+    async with aiohttp.ClientSession(headers={FORWARDED: "1"}) as client, client.get(url) as found:
+        assert found.status in {200, 503}
+        return found.status == 200
 
 
 @pytest.mark.timeout(180)
@@ -280,6 +304,8 @@ async def test_each_worker_answers_for_every_product_also_after_a_kill(
             for worker in (first, second)
         ]
         assert owned == [PARTITIONS // 2, PARTITIONS // 2]
+        own = [each for each in products if await answers_itself(first, each)]
+        assert 0 < len(own) < len(products)
         second.child.process.kill()
         refusals = [await get(f"{first.url}/ranking/products/{each}") for each in products]
         away = [body for status, body in refusals if status == 503]
