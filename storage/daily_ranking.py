@@ -163,19 +163,25 @@ async def _list_places(connection: AsyncConnection, day: str) -> list[DailyPlace
 
 
 async def _sum_window(connection: AsyncConnection, window: Window) -> list[DailyPlace]:
-    sold = pieces()
-    query = (
-        sa.select(products.c.product_id, products.c.name, products.c.price, sold)
+    # Product data come for the places only: SQLite takes four times as long to group by them.
+    sold = pieces().label("sold")
+    best = (
+        sa.select(order_lines.c.product_id, sold)
         .join_from(orders, order_lines)
-        .join(products)
         .where(
             orders.c.status == "PAID",
             orders.c.paid_at_ms >= window.start_ms,
             orders.c.paid_at_ms < window.end_ms,
         )
-        .group_by(products.c.product_id, products.c.name, products.c.price)
-        .order_by(sold.desc(), products.c.product_id)
+        .group_by(order_lines.c.product_id)
+        .order_by(sold.desc(), order_lines.c.product_id)
         .limit(DAILY_PLACES)
+        .subquery()
+    )
+    query = (
+        sa.select(products.c.product_id, products.c.name, products.c.price, best.c.sold)
+        .join_from(best, products, best.c.product_id == products.c.product_id)
+        .order_by(best.c.sold.desc(), products.c.product_id)
     )
     found = await connection.execute(query)
     return [DailyPlace(rank, *row) for rank, row in enumerate(found, 1)]
