@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from aiohttp import ClientResponse, ClientSession
 from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import AppRunner
 
 from domain.ranking import TopEntry, Window, live_window
 from storage.engine import create_database
@@ -156,6 +157,13 @@ async def _reply(response: ClientResponse) -> Reply:
     return Reply(response.status, dict(response.headers), body)
 
 
+class Server(TestServer):
+    """As edges are served: aiohttp's own test server cancels handlers whose client has left."""
+
+    async def _make_runner(self, **kwargs: Any) -> AppRunner:
+        return AppRunner(self.app, **{**kwargs, "handler_cancellation": False})
+
+
 @asynccontextmanager
 async def edge_of(
     installation: Installation,
@@ -172,7 +180,7 @@ async def edge_of(
     )
     app = create_edge(told, database, top_lists=top_lists or FixedTop())
     try:
-        async with TestClient(TestServer(app)) as client:
+        async with TestClient(Server(app)) as client:
             customer = Customer(client)
             if is_ready:
                 await customer.until_ready()

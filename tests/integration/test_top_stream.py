@@ -296,22 +296,28 @@ async def test_a_viewer_that_takes_nothing_is_cut_off(
         await all_left(customer)
 
 
+@pytest.mark.parametrize("has_stuck", [False, True])
 async def test_streams_end_at_once_when_the_edge_stops(
-    shop: Installation, monkeypatch: pytest.MonkeyPatch
+    shop: Installation, monkeypatch: pytest.MonkeyPatch, *, has_stuck: bool
 ) -> None:
+    for seconds in ("HEARTBEAT_SECONDS", "STALL_SECONDS"):
+        monkeypatch.setattr(top_stream, seconds, 10 * SECONDS_MAX)
     monkeypatch.setattr(top_board, "PAUSE_SECONDS", 0)
     top = MovingTop()
     async with AsyncExitStack() as stack:
         async with edge_of(shop, top_lists=top) as customer:
-            stuck = stack.enter_context(connect(customer))
-            await fill(customer, top)
-            watcher = await stack.enter_async_context(watching(customer))
+            if has_stuck:
+                stack.enter_context(connect(customer))
+                await fill(customer, top)
+            crowd = await stack.enter_async_context(crowd_of(customer))
+            watcher = await stack.enter_async_context(watching(crowd))
             await watcher.event()
-            board = board_of(customer)
-            board.close()
-            while await watcher.block():
-                pass
-            await all_left(customer)
-            reply = await customer.get(STREAM)
-            assert (reply.status, reply.code) == (503, "UNAVAILABLE")
-        assert stuck.fileno() > 0
+        while await watcher.block():
+            pass
+        assert board_of(customer).viewers == 0
+
+
+async def test_an_edge_that_stops_has_no_new_viewers(customer: Customer) -> None:
+    board_of(customer).close()
+    reply = await customer.get(STREAM)
+    assert (reply.status, reply.code) == (503, "UNAVAILABLE")
