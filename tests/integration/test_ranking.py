@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +38,9 @@ async def ranking(installation: Installation, port: int = 0) -> AsyncIterator[Ra
     settings = installation.settings
     database = create_database(settings.sqlalchemy_url)
     faust = faust_settings(settings, "ranking", port or free_port())
-    worker = RankingWorker(faust, database, installation.topics, settings.zone)
+    worker = RankingWorker(
+        faust, database, installation.topics, settings.zone, hours=settings.ranking_hours
+    )
     try:
         await worker.start()
         yield worker
@@ -54,6 +57,7 @@ async def edge_side(installation: Installation) -> AsyncIterator[TopListReader]:
         kafka_url=installation.settings.kafka_url,
         topic=topics.product_top.name,
         partitions=topics.product_sales.partitions,
+        hours=installation.settings.ranking_hours,
     )
     await reader.start()
     try:
@@ -191,6 +195,23 @@ async def test_sales_count_once_and_in_their_own_hour(installation: Installation
             assert await status_at(url + path) == 200
         for path in ("/table", "/table/", "/router", "/router/", "/ranking/products/x"):
             assert await status_at(url + path) in {400, 404}
+
+
+#   hours ago      5    4           1        0
+#   ----------*----)[---*-----------*--------*---)
+#          ignored    the window of 5 hours
+async def test_the_window_is_as_long_as_the_setting_says(installation: Installation) -> None:
+    settings = installation.settings.model_copy(update={"ranking_hours": 5})
+    shorter = replace(installation, settings=settings)
+    await pay_by_sql(shorter, "before", {1: 50}, at=hour_of(NOW) - 4 * HOUR_MS - 1)
+    await pay_by_sql(shorter, "first", {1: 5}, at=hour_of(NOW) - 4 * HOUR_MS)
+    async with edge_side(shorter) as reader, selling(shorter) as sales, ranking(shorter):
+        await shows(reader, [(1, 5)])
+        await sales.sell(1, 50, offset=0, at=hour_of(NOW) - 4 * HOUR_MS - 1)
+        await sales.sell(1, 2, offset=1, at=hour_of(NOW) - HOUR_MS)
+        await shows(reader, [(1, 7)])
+        window = reader.top().window
+        assert window.end_ms - window.start_ms == 5 * HOUR_MS
 
 
 async def hours_at(url: str) -> dict[int, int]:
