@@ -109,13 +109,18 @@ async def answers(url: str, status: int) -> Any:
 
 
 async def keep_paying(producer: Producer, listener: Listener, pays: list[wire.PayOrder]) -> None:
-    """Pay a few orders after the other, each once the one before is paid."""
+    """Pay a few orders after the other, each once the one before is paid, and cancel some."""
     for start in range(0, len(pays), 10):
-        await listener.results_of(await producer.send_all(pays[start : start + 10]))
+        portion = pays[start : start + 10]
+        await listener.results_of(await producer.send_all(portion))
+        cancels = [wire.CancelOrder(pay.user_id, pay.order_id) for pay in portion[::3]]
+        await producer.send_all(cancels)
 
 
 @pytest.mark.timeout(180)
-async def test_under_payments_two_workers_differ_in_nothing(installation: Installation) -> None:
+async def test_under_payments_and_cancels_two_workers_differ_in_nothing(
+    installation: Installation,
+) -> None:
     users = range(1, 1501)
     async with (
         installation.observed() as (producer, listener),
