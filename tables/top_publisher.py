@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer
 
@@ -58,8 +59,6 @@ class TopPublisher:
 
     async def _wait_for_change(self) -> None:
         until_hour = (HOUR_MS - now_ms() % HOUR_MS) / 1000
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(min(until_hour, LOOK_SECONDS_MAX)):
                 await self._live.has_changed.wait()
-        except TimeoutError:
-            self._live.advance(now_ms())
