@@ -117,7 +117,8 @@ class TopList:
     """The best-selling products of one partition, as its owner knew them at `as_of_ms`.
 
     `generation` grows whenever partitions change their owner. `owner` is the address of the
-    owner's web views, `loaded_at_ms` the time at which it last set its values from the database.
+    owner's web views, `loaded_at_ms` the time at which it last began to set its values from the
+    database: began, so that one that was frozen meanwhile is not taken for the later owner.
     """
 
     partition: int

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -69,7 +70,8 @@ def _hold_back_little(transport: asyncio.Transport | None) -> None:
     # Who is gone without a word, its cable pulled, never answers a heartbeat; not on every system.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         silence_ms = int(STALL_SECONDS * 1000)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)
+        with suppress(OSError):  # It is closed already; the next write will tell.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)
 
 
 async def _send(request: web.Request, response: web.StreamResponse, text: bytes) -> None:

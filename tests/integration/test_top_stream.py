@@ -224,6 +224,16 @@ async def test_a_viewer_that_leaves_is_noticed_though_nothing_changes(
         await eventually(lambda: board_of(customer).viewers == 1, "the one that stays")
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone can do this")
+async def test_a_viewer_that_is_gone_without_a_word_is_given_up(customer: Customer) -> None:
+    async with watching(customer) as watcher:
+        await watcher.event()
+        (viewer,) = board_of(customer)._viewers
+        assert viewer.transport is not None
+        connection = viewer.transport.get_extra_info("socket")
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+
+
 async def test_a_silent_stream_has_a_heartbeat(
     customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
