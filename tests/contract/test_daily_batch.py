@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from domain.comparison import Comparison, Difference
+from domain.daily import LOOK_SECONDS_MAX
 from domain.ranking import HOUR_MS, Window, daily_window, hours_in
 from storage.daily_ranking import Compared, DailyRun, load_daily_run, load_history
 from storage.engine import Database
@@ -334,7 +335,8 @@ async def test_a_worker_that_is_woken_looks_at_the_clock(database: Database, wor
     # The clock was set, or the computer slept.
     world.now_ms = SETTLED
     await batch.wake()
-    await eventually(lambda: is_stored(database), "the stored ranking")
+    async with asyncio.timeout(LOOK_SECONDS_MAX - 5):
+        await eventually(lambda: is_stored(database), "the stored ranking")
     running.cancel()
     await asyncio.wait([running])
 

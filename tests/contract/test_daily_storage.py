@@ -19,7 +19,7 @@ from storage.daily_ranking import (
 )
 from storage.engine import Database
 from storage.leases import Lease, LeaseLostError, take_lease
-from tests.contract.paid_orders import define, order
+from tests.contract.paid_orders import cancel_all, define, order
 
 DAY = date(2026, 3, 10)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -46,9 +46,11 @@ async def loaded(database: Database, day: date | None = None) -> DailyRun | None
 async def test_the_batch_stores_the_top_5_of_its_window(database: Database) -> None:
     await taken(database)
     await define(database, 1, 2, 3, 4, 5, 6)
+    await order(database, WINDOW.start_ms, p6=1000)
+    await cancel_all(database)
     await order(database, WINDOW.start_ms - 1, p1=1000)
     await order(database, WINDOW.start_ms, p1=4, p2=4, p3=7)
-    await order(database, WINDOW.end_ms - 1, p4=9, p5=1, p6=2)
+    await order(database, WINDOW.end_ms - 1, p4=9, p5=2, p6=2)
     await order(database, WINDOW.end_ms, p5=1000)
     stored = await save_daily_run(database, RUN, LEASE)
     assert stored.places == [
@@ -56,7 +58,7 @@ async def test_the_batch_stores_the_top_5_of_its_window(database: Database) -> N
         DailyPlace(2, 3, "product 3", 300, 7),
         DailyPlace(3, 1, "product 1", 100, 4),
         DailyPlace(4, 2, "product 2", 200, 4),
-        DailyPlace(5, 6, "product 6", 600, 2),
+        DailyPlace(5, 5, "product 5", 500, 2),
     ]
     assert replace(stored, places=[]) == RUN
     assert await loaded(database, DAY) == stored

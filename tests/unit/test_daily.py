@@ -96,16 +96,18 @@ def test_each_midnight_of_the_last_week_is_stored_or_due_in_any_zone(
         assert (day in due) is (was_sold and day not in stored)
 
 
-@given(moments, st.sampled_from(ZONES))
-def test_a_look_is_never_late_for_a_midnight(now_ms: int, name: str) -> None:
+@given(moments, st.sampled_from(ZONES), st.integers(1, 60_000))
+def test_a_look_is_never_late_for_a_midnight(at_ms: int, name: str, before_ms: int) -> None:
     zone = ZoneInfo(name)
-    seconds = seconds_until_look(now_ms, zone)
-    assert 0 < seconds <= 30
-    then_ms = now_ms + round(seconds * 1000)
-    today = day_of(now_ms, zone)
-    assert day_of(then_ms - 1, zone) == today
-    # Where it waits less than it may, then for a midnight.
-    assert seconds == 30 or day_of(then_ms, zone) > today
+    midnight_ms = daily_window(day_of(at_ms, zone), zone).end_ms
+    for now_ms in (at_ms, midnight_ms - before_ms):
+        seconds = seconds_until_look(now_ms, zone)
+        assert 0 < seconds <= 30
+        then_ms = now_ms + round(seconds * 1000)
+        today = day_of(now_ms, zone)
+        assert day_of(then_ms - 1, zone) == today
+        # Where it waits less than it may, then for a midnight.
+        assert seconds == 30 or day_of(then_ms, zone) > today
 
 
 def test_the_days_of_a_window_are_told_apart_by_the_zone() -> None:
