@@ -1,4 +1,4 @@
-"""The real Faust table of sales without a broker: what it would write to its changelog is kept."""
+"""The table of sales without a broker: Faust's own, or without Faust altogether."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ from streams.app import FaustSettings
 from streams.codec import partition_of
 from streams.topics import topics_of
 from tables.app import RankingHooks, create_ranking_app
-from tables.hourly_values import WindowedKey
+from tables.hourly_values import HourlyValues, WindowedKey, windowed
 from tables.sales_table import SalesTable
 
 
@@ -17,8 +17,18 @@ async def _nothing(*_: Any) -> None:
     """Stand where the worker's hooks are; the app is never started."""
 
 
+class PlainTable:
+    """The sales table without Faust."""
+
+    def __init__(self) -> None:
+        self.by_hour = HourlyValues()
+
+    def put(self, key: str, hour_ms: int, value: bytes) -> None:
+        self.by_hour[windowed(key, hour_ms)] = value
+
+
 class SalesInMemory:
-    """A sales table as the worker makes it, and the records of its changelog.
+    """A sales table as the worker makes it, and the records of its changelog, which are kept.
 
     Faust places a write by the stream's current event; here it goes where its key belongs.
     """

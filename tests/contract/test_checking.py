@@ -23,11 +23,11 @@ from storage.marks import Mark, insert_marks
 from storage.sales import load_sales_snapshot
 from streams.codec import partition_of
 from tables.checking import Checks, UnsettledError, compare
-from tables.hourly_values import HourlyValues, windowed
 from tables.live import LiveSales
 from tables.loading import Assignment
 from tables.shapes import encode_tally
 from tests.contract.paid_orders import define, order
+from tests.sales_in_memory import PlainTable
 
 NOW = 1_773_146_096_789
 HOUR = hour_of(NOW)
@@ -35,16 +35,6 @@ LIVE = live_window(NOW)
 SOURCE = SourcePartition("user-commands", 0)
 PARTITIONS = 4
 MARK = 10
-
-
-class PlainTable:
-    """The sales table without Faust."""
-
-    def __init__(self) -> None:
-        self.by_hour = HourlyValues()
-
-    def put(self, key: str, hour_ms: int, value: bytes) -> None:
-        self.by_hour[windowed(key, hour_ms)] = value
 
 
 class Shop(Database):

@@ -28,7 +28,7 @@ from streams.codec import partition_of
 from tables.live import LiveSales
 from tables.loading import SLICE, Assignment, Loading
 from tables.sales_loader import SalesLoader
-from tests.unit.test_live_sales import PlainTable
+from tests.sales_in_memory import PlainTable
 
 NOW = 1_773_146_096_789
 HOUR = hour_of(NOW)
