@@ -3,13 +3,14 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from app.node import faust_settings
 from app.services.ports import free_port
-from domain.ranking import HOUR_MS, day_of, hour_of
+from domain.ranking import HOUR_MS, daily_window, day_of, hour_of
 from storage.daily_ranking import Compared, DailyRun, load_daily_run
 from storage.engine import Database, create_database
 from streams import wire
@@ -17,6 +18,7 @@ from tables.clock import now_ms
 from tables.daily import Clock
 from tables.worker import RankingWorker
 from tests.client import Listener, Producer, eventually
+from tests.contract.paid_orders import define, order
 from tests.installation import Installation
 
 PRODUCTS = range(1, 13)
@@ -153,6 +155,41 @@ async def test_midnight_passes_and_the_ranking_is_that_of_the_live_table(
         assert run.compared is not None
         # The live table is an hour further; or two, where the real hour ends in five minutes.
         assert run.compared in [Compared(len(PRODUCTS), hours, 0) for hours in (70, 71)]
+
+
+async def test_of_two_workers_that_start_together_one_makes_up_for_midnight(
+    installation: Installation,
+) -> None:
+    zone = installation.settings.zone
+    today = datetime.now(zone).date()
+    midnight_ms = daily_window(today, zone).end_ms
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(opened(installation))
+        await define(database, *PRODUCTS)
+        for each in PRODUCTS:
+            await order(database, midnight_ms - each, **{f"p{each}": each})
+        processes = [
+            await stack.enter_async_context(
+                installation.process("worker", "--kind", "ranking", port_name="ranking_port")
+            )
+            for _ in range(2)
+        ]
+
+        async def is_compared() -> bool:
+            run = await stored(database)
+            return run is not None and run.compared is not None
+
+        await eventually(is_compared, "the stored ranking, compared")
+        run = await stored(database)
+        assert run is not None
+        assert run.day == today
+        assert [place.product_id for place in run.places] == [12, 11, 10, 9, 8]
+        # Each holds a part of the products; those that both told of are all there are.
+        assert run.compared is not None
+        assert (run.compared.products, run.compared.differences) == (len(PRODUCTS), 0)
+        said = "".join(process.log.read_text() for process in processes)
+        assert said.count(f"daily ranking of {today} stored") == 1
+        assert said.count("with the live table: 0 differences") == 1
 
 
 async def stored(database: Database) -> DailyRun | None:
