@@ -6,24 +6,15 @@ from uuid import UUID
 from storage.sales import HourSums, SalesSnapshot
 from streams.records import Place, Record
 from streams.topics import topics_of
-from tables.hourly_values import HourlyValues
 from tables.live import LiveSales
 from tables.loading import Assignment
 from tables.sale_intake import SaleIntake
 from tables.sale_reader import encode_rebuild
+from tests.sales_in_memory import PlainTable
 
 PARTITIONS = 4
 TOPICS = topics_of("t-", PARTITIONS)
 NOW = 1_773_146_096_789
-
-
-class EmptyTable:
-    """A table that nothing is put into."""
-
-    by_hour = HourlyValues()
-
-    def put(self, key: str, hour_ms: int, value: bytes) -> None:
-        raise AssertionError
 
 
 def never(why: str) -> NoReturn:
@@ -35,7 +26,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.loads = 0
-        self.live = LiveSales(EmptyTable())
+        self.live = LiveSales(PlainTable())
         # Without a producer a dead letter is an error.
         self.intake = SaleIntake(self.live, None, TOPICS, reload=self.reload, leave=never)
         self.assign(7)
