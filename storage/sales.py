@@ -1,7 +1,7 @@
 """Sums of what was sold, from the orders themselves."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,17 +61,24 @@ class SalesSnapshot:
     sums: HourSums
 
 
-async def load_sales_snapshot(database: Database, since_ms: int) -> SalesSnapshot:
-    """Load what each product sold in each hour from a time on, and how far the log is applied."""
+async def load_sales_snapshot(
+    database: Database, since_ms: int, *, between: Callable[[], None] = lambda: None
+) -> SalesSnapshot:
+    """Load what each product sold in each hour from a time on, and how far the log is applied.
+
+    `between` is called after each portion of lines; what it raises ends the load.
+    """
     async with database.snapshot() as connection:
         marks = {
             SourcePartition(*place): LogPoint(mark.epoch, mark.next_offset)
             for place, mark in (await load_marks(connection)).items()
         }
-        return SalesSnapshot(marks, await _sum_lines(connection, since_ms))
+        return SalesSnapshot(marks, await _sum_lines(connection, since_ms, between))
 
 
-async def _sum_lines(connection: AsyncConnection, since_ms: int) -> HourSums:
+async def _sum_lines(
+    connection: AsyncConnection, since_ms: int, between: Callable[[], None]
+) -> HourSums:
     """Sum the lines of paid orders as they come in.
 
     The database would take seconds over a sum of a million lines before the first row came, more
@@ -92,6 +99,7 @@ async def _sum_lines(connection: AsyncConnection, since_ms: int) -> HourSums:
     async with connection.stream(query) as lines:
         async for portion in lines.partitions():
             sums.add(portion)
+            between()
     return sums
 
 

@@ -18,6 +18,10 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.5
 
 
+class MovedError(Exception):
+    """Partitions have moved: they are being loaded anew beside this."""
+
+
 class SalesLoader:
     """Sets what a worker knows of its partitions, while no sale is counted."""
 
@@ -43,29 +47,37 @@ class SalesLoader:
         """
         try:
             assignment = self._present()
-            loading = await self._prepare(assignment)
-            # Where partitions have moved meanwhile, they are being loaded anew beside this.
-            if self._present() == assignment:
-                self._live.show(loading)
-                values, generation = self._live.values, assignment.generation
-                log.info("ranking loaded: %d values, generation %d", values, generation)
+            self._live.show(await self._prepare(assignment))
+            values, generation = self._live.values, assignment.generation
+            log.info("ranking loaded: %d values, generation %d", values, generation)
+        except MovedError:
+            log.info("partitions moved while they were loaded; they are loaded anew")
         except Exception:
             self._leave("the sums of sales could not be loaded")
 
     async def _prepare(self, assignment: Assignment) -> Loading:
         """Build aside what is to be known; the loop is given back after every few milliseconds."""
+
+        def stay() -> None:
+            # Workers that come one after the other would each cost another whole load.
+            if self._present() != assignment:
+                raise MovedError
+
         at_ms, hours = now_ms(), self._live.window_hours
-        snapshot = await self._load_snapshot(live_window(at_ms, hours).start_ms)
+        snapshot = await self._load_snapshot(live_window(at_ms, hours).start_ms, stay)
         loading = Loading(snapshot, assignment, at_ms, hours)
         for _ in loading.steps():
             await asyncio.sleep(0)
+        stay()
         return loading
 
-    async def _load_snapshot(self, since_ms: int) -> SalesSnapshot:
+    async def _load_snapshot(self, since_ms: int, stay: Callable[[], None]) -> SalesSnapshot:
         deadline = time.monotonic() + self._retry_seconds_max
         while True:
             try:
-                return await load_sales_snapshot(self._database, since_ms)
+                return await load_sales_snapshot(self._database, since_ms, between=stay)
+            except MovedError:
+                raise
             except Exception as error:
                 if time.monotonic() > deadline:
                     raise

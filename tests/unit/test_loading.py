@@ -4,7 +4,7 @@ import asyncio
 import random
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
@@ -21,13 +21,15 @@ from domain.ranking import (
     live_window,
     rank_order,
 )
-from storage.engine import create_database
+from storage.engine import Database, create_database
 from storage.migrate import upgrade_async
 from storage.sales import HourSum, HourSums, SalesSnapshot
 from streams.codec import partition_of
+from tables.clock import now_ms
 from tables.live import LiveSales
 from tables.loading import SLICE, Assignment, Loading
 from tables.sales_loader import SalesLoader
+from tests.contract.paid_orders import define, insert_order
 from tests.sales_in_memory import PlainTable
 
 NOW = 1_773_146_096_789
@@ -169,10 +171,21 @@ def left(reason: str) -> NoReturn:
     raise AssertionError(reason)
 
 
-async def test_a_load_that_partitions_moved_under_is_never_shown(tmp_path: Path) -> None:
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """Forty paid orders in an SQLite file."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'sales.db'}"
     await upgrade_async(url)
-    database = create_database(url)
+    made = create_database(url)
+    await define(made, 1)
+    async with made.begin() as connection:
+        for number in range(40):
+            await insert_order(connection, f"order-{number}", now_ms(), p1=1)
+    yield made
+    await made.dispose()
+
+
+async def test_a_load_that_partitions_moved_under_is_never_shown(database: Database) -> None:
     present = Assignment(1, {0, 1, 2, 3}, 4)
     live = Watched()
     loader = SalesLoader(live, database, lambda: present, left, retry_seconds_max=5)
@@ -183,7 +196,24 @@ async def test_a_load_that_partitions_moved_under_is_never_shown(tmp_path: Path)
     assert live.shown == [(2, 2)]
     await loader.load()
     assert live.shown == [(2, 2), (2, 2)]
-    await database.dispose()
+
+
+# It is asked before the first line, after each of the 40, and when all is built.
+@pytest.mark.parametrize("moved", [2, 4, 41, 42])
+async def test_a_load_that_partitions_moved_under_is_given_up_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    monkeypatch.setattr("storage.sales.LINES_AT_ONCE", 1)
+    asked = 0
+
+    def present() -> Assignment:
+        nonlocal asked
+        asked += 1
+        return Assignment(1 if asked < moved else 2, {0, 1, 2, 3}, 4)
+
+    live = Watched()
+    await SalesLoader(live, database, present, left, retry_seconds_max=5).load()
+    assert (live.shown, asked) == ([], moved)
 
 
 @pytest.fixture
