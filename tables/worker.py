@@ -1,6 +1,7 @@
 """The ranking worker: everything between `product-sales` and `product-top`, as one service."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine, Mapping
 from typing import Any
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2
 SEND_SECONDS_MAX = 12
+# A broker that is away must not hold up a worker that is to stop.
+LAST_SECONDS_MAX = 2.0
 
 
 class RankingWorker:
@@ -61,6 +64,7 @@ class RankingWorker:
         self._owner = owner
         self._tasks: list[asyncio.Task[None]] = []
         self._producer: AIOKafkaProducer | None = None
+        self._publisher: TopPublisher | None = None
         terms = DailyTerms(zone, self._offsets_at, self._compare, hours, daily_clock)
         self._daily = DailyBatch(database, terms)
         self._zone = zone
@@ -87,8 +91,8 @@ class RankingWorker:
         self._make_app(self._producer)
         await self._top_lists.start()
         await self._app.start()
-        publisher = TopPublisher(self._live, self._producer, self._topics.product_top.name)
-        self._run(publisher.run())
+        self._publisher = TopPublisher(self._live, self._producer, self._topics.product_top.name)
+        self._run(self._publisher.run())
         self._run(self._daily.run())
 
     def _make_app(self, producer: AIOKafkaProducer) -> None:
@@ -168,6 +172,10 @@ class RankingWorker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._app is not None:
             await self._app.stop()
+        if self._publisher is not None:
+            # Sales of the last moment are counted but not shown, and perhaps nobody else is there.
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._publisher.publish(), LAST_SECONDS_MAX)
         await self._top_lists.stop()
         if self._producer is not None:
             await self._producer.stop()

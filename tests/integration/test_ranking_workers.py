@@ -20,7 +20,13 @@ from tables.hourly_values import HourlyValues
 from tables.top_lists import TopListReader
 from tests.client import Producer, eventually, producing
 from tests.installation import Installation
-from tests.integration.test_ranking import edge_side, ranking_process, sold_by_sql
+from tests.integration.test_ranking import (
+    edge_side,
+    ranking_process,
+    selling,
+    shows,
+    sold_by_sql,
+)
 from tests.integration.test_ranking_check import fairline, ranking_here
 
 PAYMENTS = 20_000
@@ -222,3 +228,20 @@ async def test_a_table_wiped_in_the_middle_is_rebuilt(installation: Installation
         await shows_what_was_paid(installation, reader)
         checked = await fairline(installation, "ranking", "check")
         assert (checked.status, ", 0 differences" in checked.output) == (0, True), checked
+
+
+async def test_what_a_worker_counted_last_is_shown_though_it_stops(
+    installation: Installation,
+) -> None:
+    async with (
+        edge_side(installation) as reader,
+        selling(installation) as sales,
+        ranking_here(installation) as worker,
+    ):
+        await sales.sell(1, 5, offset=0)
+        await shows(reader, [(1, 5)])
+        # Lists are published some tenths of a second apart: this one's turn does not come.
+        await sales.sell(1, 3, offset=1)
+        await eventually(lambda: worker.live.sums() == {1: 8}, "the second sale")
+    async with edge_side(installation) as reader:
+        assert reader.top().entries == ((1, 8),)
