@@ -14,7 +14,7 @@ from tables.loading import Assignment
 from tables.shapes import decode_top
 from tables.top_publisher import TopPublisher
 from tests.client import eventually
-from tests.unit.test_live_sales import PlainTable
+from tests.sales_in_memory import PlainTable
 
 HOUR = hour_of(1_773_146_096_789)
 HOURS = 5
