@@ -21,7 +21,7 @@ T = TypeVar("T")
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def check(*, as_json: bool) -> None:
-    """Compare the live ranking with the database, under way as it is.
+    """Compare the live ranking with the database, while sales go on.
 
     Every ranking worker compares each product and hour of its own partitions with what the
     orders say. Exit 0: no difference. 1: differences, the first of them shown. 2: it could not

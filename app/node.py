@@ -96,12 +96,7 @@ def _command_worker(settings: Settings, database: Database) -> CommandWorker:
 @contextlib.asynccontextmanager
 async def _edge(settings: Settings, database: Database, checks: Checks) -> AsyncIterator[None]:
     topics = topics_in(settings)
-    top_lists = TopListReader(
-        kafka_url=settings.kafka_url,
-        topic=topics.product_top.name,
-        partitions=topics.product_sales.partitions,
-        hours=settings.ranking_hours,
-    )
+    top_lists = TopListReader(settings.kafka_url, topics, settings.ranking_hours)
     edge_settings = EdgeSettings(
         topics=topics,
         kafka_url=settings.kafka_url,

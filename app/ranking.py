@@ -93,13 +93,7 @@ async def _request_rebuild(settings: Settings) -> None:
 @asynccontextmanager
 async def _top_lists(settings: Settings) -> AsyncIterator[TopListReader]:
     """Read the top lists up to the present; raises StartError where that cannot be."""
-    topics = topics_in(settings)
-    reader = TopListReader(
-        kafka_url=settings.kafka_url,
-        topic=topics.product_top.name,
-        partitions=topics.product_sales.partitions,
-        hours=settings.ranking_hours,
-    )
+    reader = TopListReader(settings.kafka_url, topics_in(settings), settings.ranking_hours)
     await reader.start()
     try:
         deadline = time.monotonic() + READ_SECONDS_MAX

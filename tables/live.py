@@ -11,12 +11,10 @@ from domain.ranking import (
     LogPoint,
     Sale,
     SourcePartition,
-    TopEntry,
     TopList,
     hour_of,
     hours_in,
     live_window,
-    merge_tops,
 )
 from storage.sales import SalesSnapshot
 from streams.codec import partition_of
@@ -163,11 +161,6 @@ class LiveSales:
             owner=self._owner,
             loaded_at_ms=self.loaded_at_ms,
         )
-
-    def top(self, now_ms: int) -> tuple[TopEntry, ...]:
-        """Return the best sellers of this worker's own partitions."""
-        self.advance(now_ms)
-        return merge_tops(self._top_list(partition, now_ms) for partition in self._boards)
 
     def owns(self, product_id: int) -> bool:
         """Tell whether a product lives in a partition of this worker."""

@@ -19,6 +19,7 @@ from domain.ranking import (
     merge_tops,
     supersedes,
 )
+from streams.topics import Topics
 from tables.clock import now_ms
 from tables.shapes import decode_top
 
@@ -99,13 +100,12 @@ def _merge(window: Window, lists: Collection[TopList]) -> TopView:
 class TopListReader:
     """Follows `product-top` without a group, from its beginning, until stopped."""
 
-    def __init__(
-        self, *, kafka_url: str, topic: str, partitions: int, hours: int = WINDOW_HOURS
-    ) -> None:
+    def __init__(self, kafka_url: str, topics: Topics, hours: int = WINDOW_HOURS) -> None:
         self._kafka_url = kafka_url
-        self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
+        numbers = range(topics.product_sales.partitions)
+        self._partitions = [TopicPartition(topics.product_top.name, each) for each in numbers]
         self._hours = hours
-        self._lists = TopLists(partitions, hours)
+        self._lists = TopLists(len(numbers), hours)
         self._caught_up = asyncio.Event()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

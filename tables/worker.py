@@ -69,12 +69,7 @@ class RankingWorker:
         self._daily = DailyBatch(database, terms)
         self._zone = zone
         self._app: Any = None
-        self._top_lists = TopListReader(
-            kafka_url=faust_settings.kafka_url,
-            topic=topics.product_top.name,
-            partitions=topics.product_sales.partitions,
-            hours=hours,
-        )
+        self._top_lists = TopListReader(faust_settings.kafka_url, topics, hours)
 
     async def start(self) -> None:
         """Take part in the group; returns once the sums of the own partitions are loaded."""

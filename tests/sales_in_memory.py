@@ -5,16 +5,24 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.ranking import TopEntry, merge_tops
 from streams.app import FaustSettings
 from streams.codec import partition_of
 from streams.topics import topics_of
 from tables.app import RankingHooks, create_ranking_app
 from tables.hourly_values import HourlyValues, WindowedKey, windowed
+from tables.live import LiveSales
 from tables.sales_table import SalesTable
 
 
 async def _nothing(*_: Any) -> None:
     """Stand where the worker's hooks are; the app is never started."""
+
+
+def top_of(live: LiveSales, now_ms: int) -> tuple[TopEntry, ...]:
+    """Return the best sellers as a worker would publish them, changed or not."""
+    live.mark_changed(live.assignment.partitions)
+    return merge_tops(live.take_changed(now_ms))
 
 
 class PlainTable:

@@ -52,13 +52,8 @@ async def ranking(installation: Installation, port: int = 0) -> AsyncIterator[Ra
 @asynccontextmanager
 async def edge_side(installation: Installation) -> AsyncIterator[TopListReader]:
     """What an edge knows of the ranking."""
-    topics = installation.topics
-    reader = TopListReader(
-        kafka_url=installation.settings.kafka_url,
-        topic=topics.product_top.name,
-        partitions=topics.product_sales.partitions,
-        hours=installation.settings.ranking_hours,
-    )
+    settings = installation.settings
+    reader = TopListReader(settings.kafka_url, installation.topics, settings.ranking_hours)
     await reader.start()
     try:
         await eventually(lambda: reader.ready, "the top lists of before")

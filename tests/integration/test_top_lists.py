@@ -52,11 +52,7 @@ async def owner(installation: Installation) -> AsyncIterator[Owner]:
 
 @asynccontextmanager
 async def reading(installation: Installation) -> AsyncIterator[TopListReader]:
-    reader = TopListReader(
-        kafka_url=installation.settings.kafka_url,
-        topic=installation.topics.product_top.name,
-        partitions=PARTITIONS,
-    )
+    reader = TopListReader(installation.settings.kafka_url, installation.topics)
     assert not reader.ready
     await reader.start()
     try:

@@ -12,7 +12,7 @@ from domain.ranking import AHEAD_MS_MAX, HOUR_MS, LogPoint, Sale, SourcePartitio
 from storage.sales import HourSum, HourSums, SalesSnapshot
 from tables.live import LiveSales
 from tables.loading import Assignment
-from tests.sales_in_memory import SalesInMemory
+from tests.sales_in_memory import SalesInMemory, top_of
 
 SOURCE = SourcePartition("user-commands", 0)
 HOUR = 1_773_144_000_000  # 2026-03-10, 12:00 UTC
@@ -40,7 +40,7 @@ class World:
 
     def top(self, now_ms: int = NOW) -> list[tuple[int, int]]:
         """Return what is on top; the table's hours say the same, or this fails."""
-        entries = self.live.top(now_ms)
+        entries = top_of(self.live, now_ms)
         for entry in entries:
             assert sum(self.live.hours(entry.product_id, now_ms).values()) == entry.quantity
         return [(entry.product_id, entry.quantity) for entry in entries]
@@ -126,7 +126,7 @@ def test_a_sale_a_little_ahead_counts_at_once_and_in_its_own_hour(tmp_path: Path
     world.sell(1, now + AHEAD_MS_MAX, 2)
     world.sell(1, turn, 1)
     world.sell(2, now, 9)
-    assert world.live.top(now) == ((2, 9), (1, 3))
+    assert top_of(world.live, now) == ((2, 9), (1, 3))
     assert world.top(turn) == [(1, 3)]
     assert world.live.hours(1, turn) == {turn: 3}
     assert world.top(turn + HOUR_MS) == []
@@ -178,7 +178,7 @@ def test_a_clock_that_is_set_back_brings_nothing_back(tmp_path: Path) -> None:
     assert world.top(HOUR + HOUR_MS) == []
     assert world.top(NOW) == []
     world.sell(1, NOW)
-    assert world.live.top(NOW) == ()
+    assert top_of(world.live, NOW) == ()
     assert world.live.window.start_ms == HOUR + HOUR_MS
 
 
