@@ -99,19 +99,18 @@ class CommandMachine(RuleBasedStateMachine):
         named = {} if coupon is None else {"couponId": id_of(coupon)}
         return self._send("CreateOrder", userId=user, items=listed, **named)
 
-    @rule(target=sent, order=placed)
-    def pay_order(self, order: Sent) -> Sent:
-        user = said_in(order)["userId"]
-        return self._send("PayOrder", userId=user, orderId=id_of(order))
+    @rule(target=sent, order=placed, times=st.integers(1, 2))
+    def pay_order(self, order: Sent, times: int) -> Sent:
+        return [self._of_owner("PayOrder", order) for _ in range(times)][-1]
 
     @rule(target=sent, order=placed, user=users)
     def pay_somebodys_order(self, order: Sent, user: int) -> Sent:
         return self._send("PayOrder", userId=user, orderId=id_of(order))
 
-    @rule(target=sent, order=placed)
-    def cancel_order(self, order: Sent) -> Sent:
-        user = said_in(order)["userId"]
-        return self._send("CancelOrder", userId=user, orderId=id_of(order))
+    @rule(target=sent, order=placed, then=st.sampled_from([None, "CancelOrder", "PayOrder"]))
+    def cancel_order(self, order: Sent, then: str | None) -> Sent:
+        cancelled = self._of_owner("CancelOrder", order)
+        return cancelled if then is None else self._of_owner(then, order)
 
     @rule(target=sent, order=placed, user=users)
     def cancel_somebodys_order(self, order: Sent, user: int) -> Sent:
@@ -155,18 +154,32 @@ class CommandMachine(RuleBasedStateMachine):
                 terms[name] = iso(self.log.now_ms + after_ms)
         return self._send("DefineCoupon", **terms)
 
+    @rule(target=sent, user=users, coupon=defined)
+    def withdraw_coupon(self, user: int, coupon: Sent) -> Sent:
+        """Copies are out, mostly, and a total of none is below them."""
+        code = said_in(coupon)["couponCode"]
+        self._send("IssueCoupon", userId=user, couponCode=code)
+        return self._send("DefineCoupon", couponCode=code, total=0, discountAmount=300)
+
     @rule(targets=(sent, placed), user=users, purse=purses, pause_ms=pauses)
     def buy(self, user: int, purse: int, pause_ms: int | None) -> Sent:
         """What a customer does, mostly valid: all of it in one batch, or with a pause."""
         self._send("ChargeBalance", userId=user, amount=purse)
         return self._order_and_pay(user, pause_ms)
 
-    @rule(targets=(sent, placed), user=users, coupon=defined, pause_ms=pauses)
-    def buy_with_coupon(self, user: int, coupon: Sent, pause_ms: int | None) -> Sent:
+    @rule(
+        targets=(sent, placed),
+        user=users,
+        coupon=defined,
+        pause_ms=pauses,
+        times=st.integers(1, 2),
+    )
+    def buy_with_coupon(self, user: int, coupon: Sent, pause_ms: int | None, times: int) -> Sent:
         self._send("IssueCoupon", userId=user, couponCode=said_in(coupon)["couponCode"])
         self.deliver(TOPICS.coupon_commands.name, 40)
-        self._send("ChargeBalance", userId=user, amount=700)
-        return self._order_and_pay(user, pause_ms, couponId=id_of(coupon))
+        self._send("ChargeBalance", userId=user, amount=700 * times)
+        named = {"couponId": id_of(coupon)}
+        return [self._order_and_pay(user, pause_ms, **named) for _ in range(times)][-1]
 
     @rule(target=sent, order=placed)
     def fill_up_and_cancel(self, order: Sent) -> Sent:
@@ -181,6 +194,9 @@ class CommandMachine(RuleBasedStateMachine):
             self._send("RestockProduct", productId=2, quantity=pieces)
             self.deliver(TOPICS.catalog_commands.name, 40)
         return self._send("CancelOrder", userId=user, orderId=id_of(order))
+
+    def _of_owner(self, kind: str, order: Sent) -> Sent:
+        return self._send(kind, userId=said_in(order)["userId"], orderId=id_of(order))
 
     def _order_and_pay(self, user: int, pause_ms: int | None, **named: str) -> Sent:
         items = [{"productId": 2, "quantity": 1}]
