@@ -8,9 +8,8 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import rule
 
 from domain.entities import BalanceEntry, Coupon, Product, UserCoupon, Wallet
 from storage import schema
@@ -28,6 +27,7 @@ from streams.records import Record
 from tests.stateful.entities import Entities, facts_of
 from tests.stateful.log_in_memory import TOPICS
 from tests.stateful.machine import BALANCE_MAX, EXPIRY_MS, CommandMachine, counts, topics
+from tests.stateful.rounds import run_rounds
 
 RULEBOOK = Rulebook(TOPICS, 1, BALANCE_MAX, EXPIRY_MS)
 
@@ -134,17 +134,8 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> type[BatchMachine
 
 
 def test_every_stored_reply_is_the_models(machine: type[BatchMachine]) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=15,
-            stateful_step_count=40,
-            deadline=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    assert {disposition.value for disposition in Disposition} <= machine.seen.keys()
+    dispositions = {disposition.value for disposition in Disposition}
+    run_rounds(machine, dispositions, examples=15, steps=40)
 
 
 def test_an_id_that_another_principal_used_for_the_same_user_costs_itself_only(
