@@ -30,7 +30,6 @@ Tell = Callable[[str], None]
 
 async def check(settings: Settings, tell: Tell, window: Window | None = None) -> Comparison:
     """Let every ranking worker compare its partitions with SQL. Raises StartError."""
-    wanted = window or live_window(now_ms(), settings.ranking_hours)
 
     def told(url: str, found: Comparison) -> None:
         tell(f"{url}: {len(found.partitions)} partitions, {_counts(found)}")
@@ -39,7 +38,16 @@ async def check(settings: Settings, tell: Tell, window: Window | None = None) ->
         owners = Owners(settings.partitions, reader.lists)
         try:
             tell(f"asking {', '.join(owners.all())}")
-            return await check_everywhere(owners, wanted, told)
+            if window is not None:
+                return await check_everywhere(owners, window, told)
+            live = live_window(now_ms(), settings.ranking_hours)
+            found = await check_everywhere(owners, live, told)
+            if found.window == live:
+                return found
+            # The hour has turned since it was read: the sums of its window were not compared.
+            return await check_everywhere(
+                owners, live_window(now_ms(), settings.ranking_hours), told
+            )
         except OwnerAwayError as error:
             raise StartError(str(error)) from None
 
