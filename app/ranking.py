@@ -13,9 +13,8 @@ from app.services.errors import StartError
 from app.settings import Settings
 from app.topics import topics_in
 from domain.comparison import Comparison, Difference
-from domain.ranking import Window, live_window
+from domain.ranking import Window
 from streams.outcomes import moment
-from tables.clock import now_ms
 from tables.owners import OwnerAwayError, Owners, check_everywhere
 from tables.sale_reader import encode_rebuild
 from tables.shapes import encode_comparison
@@ -38,16 +37,7 @@ async def check(settings: Settings, tell: Tell, window: Window | None = None) ->
         owners = Owners(settings.partitions, reader.lists)
         try:
             tell(f"asking {', '.join(owners.all())}")
-            if window is not None:
-                return await check_everywhere(owners, window, told)
-            live = live_window(now_ms(), settings.ranking_hours)
-            found = await check_everywhere(owners, live, told)
-            if found.window == live:
-                return found
-            # The hour has turned since it was read: the sums of its window were not compared.
-            return await check_everywhere(
-                owners, live_window(now_ms(), settings.ranking_hours), told
-            )
+            return await check_everywhere(owners, window, told)
         except OwnerAwayError as error:
             raise StartError(str(error)) from None
 

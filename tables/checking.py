@@ -30,8 +30,8 @@ class UnsettledError(Exception):
     """The table was loaded anew under each try, so there is nothing to say of it."""
 
 
-async def compare(live: LiveSales, database: Database, window: Window) -> Comparison:
-    """Compare the hours that a window and the live one have in common.
+async def compare(live: LiveSales, database: Database, window: Window | None) -> Comparison:
+    """Compare the hours that a window and the live one have in common; all of these without one.
 
     Raises UnsettledError where partitions move, or the table is loaded anew, again and again.
     """
@@ -45,7 +45,8 @@ async def compare(live: LiveSales, database: Database, window: Window) -> Compar
             sums = await _own_sums(snapshot.sums, live)
             counted = _Counted(snapshot.marks, record)
             check = _Check(live, basis, sums, counted)
-            if (found := await check.settled(overlap(window, basis.window))) is not None:
+            common = overlap(window or basis.window, basis.window)
+            if (found := await check.settled(common)) is not None:
                 return found
     message = f"the table was loaded anew during each of {TRIES_MAX} checks"
     raise UnsettledError(message)
@@ -58,9 +59,9 @@ class Checks:
         self._live = live
         self._database = database
         self._turn = asyncio.Lock()
-        self._running: dict[Window, asyncio.Task[Comparison]] = {}
+        self._running: dict[Window | None, asyncio.Task[Comparison]] = {}
 
-    async def compare(self, window: Window) -> Comparison:
+    async def compare(self, window: Window | None) -> Comparison:
         """Compare, or wait for the running comparison of this window; raises what it raises."""
         task = self._running.get(window)
         if task is None:
@@ -70,7 +71,7 @@ class Checks:
         # Who asked first may go away; the others still wait.
         return await asyncio.shield(task)
 
-    async def _in_turn(self, window: Window) -> Comparison:
+    async def _in_turn(self, window: Window | None) -> Comparison:
         async with self._turn:
             return await compare(self._live, self._database, window)
 

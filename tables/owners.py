@@ -85,10 +85,11 @@ async def ask(
 
 
 async def check_everywhere(
-    owners: Owners, window: Window, told: Told = lambda _url, _found: None
+    owners: Owners, window: Window | None, told: Told = lambda _url, _found: None
 ) -> Comparison:
     """Let every ranking worker compare its own partitions with SQL, and say what all found.
 
+    Without a window each compares its live one, as it is when the worker comes to it.
     Raises OwnerAwayError where a worker does not answer, or partitions do not come to rest.
     """
     deadline = time.monotonic() + MOVING_SECONDS_MAX
@@ -101,7 +102,7 @@ async def check_everywhere(
             await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _check_once(owners: Owners, window: Window, told: Told) -> Comparison:
+async def _check_once(owners: Owners, window: Window | None, told: Told) -> Comparison:
     checks = [_check_at(url, window, told) for url in owners.all()]
     # All are waited for: a check that nobody listens to any more would go on.
     answers = await asyncio.gather(*checks, return_exceptions=True)
@@ -119,11 +120,11 @@ async def _check_once(owners: Owners, window: Window, told: Told) -> Comparison:
     return found
 
 
-async def _check_at(url: str, window: Window, told: Told) -> Comparison:
-    parameters = {
-        "start": moment(window.start_ms).isoformat(),
-        "end": moment(window.end_ms).isoformat(),
-    }
+async def _check_at(url: str, window: Window | None, told: Told) -> Comparison:
+    parameters = {}
+    if window is not None:
+        names = zip(("start", "end"), window, strict=True)
+        parameters = {name: moment(at_ms).isoformat() for name, at_ms in names}
     answer = await ask(url, "/ranking/check", parameters, seconds_max=CHECK_SECONDS_MAX)
     if answer.status != 200:
         message = f"The ranking worker at {url} answers {answer.status}: {_detail(answer.body)}"

@@ -129,7 +129,7 @@ class _Views:
 
     async def check(self, request: web.Request) -> Answer:
         """Compare the own partitions with SQL; with numbers and the first differences only."""
-        window = _asked_window(request.query) or self._live.window
+        window = _asked_window(request.query)
         self._require_ready()
         try:
             found = await self._sources.checks.compare(window)
