@@ -11,14 +11,16 @@ PORT_TO_HOST = {
     "http_port": "http_host",
     "worker_port": "worker_host",
     "ranking_port": "worker_host",
+    "metrics_port": "worker_host",
 }
+_ALWAYS_SERVED = ("http_port", "worker_port", "ranking_port")
 ANY_TO_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def with_free_ports(settings: Settings) -> Settings:
     """The same settings with a port for a 0; StartError for one that is in use."""
     require_free(settings, *PORT_TO_HOST)
-    free = {name: free_port() for name in PORT_TO_HOST if not getattr(settings, name)}
+    free = {name: free_port() for name in _ALWAYS_SERVED if not getattr(settings, name)}
     return settings.model_copy(update=free)
 
 

@@ -66,7 +66,7 @@ def edge(*, with_worker: bool) -> None:
     says whether one is ready.
     """
     settings = connected_settings("edge")
-    require_free(settings, "http_port", *(["worker_port"] if with_worker else []))
+    require_free(settings, "http_port", "metrics_port", *(["worker_port"] if with_worker else []))
     from app.node import run_edge  # noqa: PLC0415
 
     _run_loop(run_edge(settings, with_worker=with_worker))

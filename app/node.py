@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.addresses import address_of
+from app.metrics_port import serving_metrics
 from app.open_files import allow_open_files
 from app.services.errors import AwayError, StartError
 from app.settings import Settings
@@ -66,6 +67,7 @@ async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
             worker = _command_worker(settings, database)
             checks = {"worker": worker.health.checks}
             await stack.enter_async_context(_running(worker))
+        await stack.enter_async_context(serving_metrics(settings))
         await stack.enter_async_context(_edge(settings, database, checks))
         await _until_stopped("edge", database, stop)
 

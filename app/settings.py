@@ -27,6 +27,12 @@ class Settings(BaseSettings):
     ranking_port: int = Field(
         6067, ge=1, le=65535, description="Port of the ranking worker's table views."
     )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port of an edge's /metrics, at the workers' address; 0: none.",
+    )
     data_dir: Path = Field(Path(".fairline"), description="Folder of the embedded services' data.")
     kafka_url: str = Field(
         "", description="host:port[,host:port] of a Kafka cluster; empty: embedded."

@@ -15,6 +15,7 @@ from faust.web import Request, Response, View
 
 from streams.health import WorkerHealth
 from streams.intake import Intake
+from streams.metrics import CONTENT_TYPE, render
 from streams.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ def create_faust_app(settings: FaustSettings) -> Any:
         web_router_enabled=False,
     )
     app.transport = _ReadCommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
+    _add_metrics_view(app)
     return app
 
 
@@ -132,6 +134,12 @@ def create_command_app(
     return app
 
 
+def _add_metrics_view(app: Any) -> None:
+    @app.page("/metrics", name="metrics")
+    async def metrics(view: View, _request: Request) -> Response:
+        return view.bytes(render(), headers={"Content-Type": CONTENT_TYPE})
+
+
 def _add_health_views(app: Any, health: WorkerHealth) -> None:
     @app.page("/livez", name="livez")
     async def livez(view: View, _request: Request) -> Response:
@@ -139,6 +147,6 @@ def _add_health_views(app: Any, health: WorkerHealth) -> None:
 
     @app.page("/readyz", name="readyz")
     async def readyz(view: View, _request: Request) -> Response:
-        facts = {"checks": health.checks(), **health.details}
+        facts = {"checks": health.checks(), "alarms": health.alarms, **health.details}
         status = 200 if health.is_ready else 503
         return view.json({"status": "ok" if status == 200 else "unready", **facts}, status=status)

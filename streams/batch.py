@@ -18,6 +18,7 @@ from storage.rows import Writes
 from storage.state import load_state, save_state
 from streams.codec import CommandReader, Incoming, Poison
 from streams.decisions import BatchDecider, Rulebook, key_of
+from streams.metrics import note_batch
 from streams.outcomes import problem
 from streams.records import Place, Record
 
@@ -99,10 +100,12 @@ class BatchApplier:
             found = sort_out(records, marks, verified)
             replayed = await self._load_replayed(connection, topic, found.replayed)
             if not found.fresh:
+                note_batch((), len(replayed))
                 return replayed
             incoming = [self._read(record, condemned or {}) for record in found.fresh]
             decided = await self._decide(connection, incoming, found.now_ms)
             await _save(connection, decided, marks.values())
+        note_batch([row.disposition for row in decided.writing.rows], len(replayed))
         return replayed + decided.writing.rows
 
     def _check_epoch(self, marks: Mapping[int, Mark]) -> None:

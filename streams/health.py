@@ -12,6 +12,8 @@ class WorkerHealth:
     partitions: int = 0
     consuming: bool = False
     details: dict[str, str] = field(default_factory=dict)
+    alarms: dict[str, str] = field(default_factory=dict)
+    """What an operator should look at, by name, a line each; it makes no worker unready."""
 
     def checks(self) -> dict[str, bool]:
         """Return each check by name; the worker is ready when all hold."""

@@ -22,6 +22,8 @@ _WIRE = {
     f"streams.{name}"
     for name in ("codec", "kinds", "outcomes", "records", "topics", "wire", "wire_events")
 }
+# What every process does for whoever operates it.
+_WATCH = {"streams.metrics"}
 # The ranking worker is a Faust app too, and is made, watched and left like the command worker.
 _FAUST = {f"streams.{name}" for name in ("admin", "app", "leave", "outbox")}
 _SALES = {
@@ -33,8 +35,8 @@ PACKAGE_TO_ALLOWED: dict[str, set[str]] = {
     "domain": set(),
     "storage": {"domain"},
     "streams": {"domain", "storage"},
-    "tables": {"domain", *_SALES, *_WIRE, *_FAUST},
-    "web": {"domain", "storage", *_WIRE},
+    "tables": {"domain", *_SALES, *_WIRE, *_FAUST, *_WATCH},
+    "web": {"domain", "storage", *_WIRE, *_WATCH},
     "app": {*PACKAGES},
 }
 PACKAGE_TO_FOREIGN: dict[str, set[str]] = {

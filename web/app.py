@@ -15,6 +15,7 @@ from web.catalog import Catalog
 from web.command_path import CommandPath, Parts
 from web.edge import EDGE, Checks, Edge
 from web.lines import EndOffsets, Lines, Marks, Watch
+from web.metrics import count_request
 from web.problems import DATABASE_AWAY, KAFKA_AWAY, answer_problems, expect
 from web.reads import Reads
 from web.requests import BODY_BYTES_MAX
@@ -68,6 +69,7 @@ def create_edge(
         async with _running(edge, settings.stop_seconds):
             yield
 
+    app.on_response_prepare.append(count_request)
     app.on_shutdown.append(finish_requests)
     app.cleanup_ctx.append(run_parts)
     return app

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from storage.engine import Database
 from storage.marks import load_marks
+from streams.metrics import WAITING, show_lines
 from streams.topics import Topic
 from web.backlog import Line
 
@@ -141,6 +142,8 @@ class Marks:
             mark = marks.get((topic, number))
             if mark is not None:
                 line.see_mark(mark.next_offset, before, now)
+        waiting = {(topic, number): line.waiting for topic, number, line in self._lines}
+        show_lines(WAITING, waiting)
 
     async def stop(self) -> None:
         """The database is not ours to close."""
