@@ -5,6 +5,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -156,7 +157,7 @@ accepted_commands = Table(
     metadata,
     Column("command_id", String(36), primary_key=True),
     Column("principal", String(255), primary_key=True),
-    Column("accepted_at_ms", BigInteger, nullable=False),
+    Column("accepted_at_ms", BigInteger, nullable=False, index=True),
 )
 
 partition_marks = Table(
@@ -167,6 +168,17 @@ partition_marks = Table(
     Column("epoch", Integer, nullable=False),
     Column("next_offset", BigInteger, nullable=False),
     Column("last_timestamp_ms", BigInteger, nullable=False),
+)
+
+pruned_partitions = Table(
+    "pruned_partitions",
+    metadata,
+    Column("epoch", Integer, primary_key=True),
+    Column("topic", String(120), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("first_kept_offset", BigInteger, nullable=False),
+    Column("pruned_until_ms", BigInteger, nullable=False),
+    Column("pruned_rows", BigInteger, nullable=False),
 )
 
 log_epochs = Table(
@@ -189,7 +201,45 @@ dead_letters = Table(
     Column("headers", Text, nullable=False),
     Column("reason", String(32), nullable=False),
     Column("detail", Text, nullable=False),
-    Column("recorded_at_ms", BigInteger, nullable=False),
+    Column("recorded_at_ms", BigInteger, nullable=False, index=True),
+)
+
+_PLACE = ("epoch", "topic", "partition", "offset")
+_LETTER = [f"dead_letters.{name}" for name in _PLACE]
+
+dead_letter_actions = Table(
+    "dead_letter_actions",
+    metadata,
+    Column("action_id", String(36), primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("topic", String(120), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("why", Text),
+    Column("content", LargeBinary(32)),
+    Column("acted_at_ms", BigInteger, nullable=False),
+    ForeignKeyConstraint(_PLACE, _LETTER),
+    Index(None, *_PLACE),
+)
+
+dead_letter_closings = Table(
+    "dead_letter_closings",
+    metadata,
+    Column("epoch", Integer, primary_key=True),
+    Column("topic", String(120), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("action_id", String(36), ForeignKey("dead_letter_actions.action_id"), nullable=False),
+    Column("by_epoch", Integer),
+    Column("by_topic", String(120)),
+    Column("by_partition", Integer),
+    Column("by_offset", BigInteger),
+    Column("disposition", String(16)),
+    Column("status", Integer),
+    Column("closed_at_ms", BigInteger, nullable=False),
+    ForeignKeyConstraint(_PLACE, _LETTER),
 )
 
 daily_ranking = Table(
