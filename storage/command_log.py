@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.clock import clock_ms
 from storage.rows import Writes, reader_of
 from storage.schema import accepted_commands, command_ids, command_log, dead_letters
 from storage.sets import one_of
@@ -197,9 +198,12 @@ def _acting(table: sa.Table, principal: str | None) -> list[sa.ColumnElement[boo
     return [] if principal is None else [table.c.principal == principal]
 
 
-async def save_accepted(connection: AsyncConnection, key: CommandKey, now_ms: int) -> None:
-    """Remember that a command was acknowledged before its outcome was known."""
+async def save_accepted(connection: AsyncConnection, key: CommandKey) -> None:
+    """Remember that a command was acknowledged before its outcome was known.
+
+    Its time is the database's: a promise of an edge whose clock is wrong is kept as long.
+    """
     # Two requests with one key may be late at once.
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    values = {**key._asdict(), "accepted_at_ms": now_ms}
-    await connection.execute(insert(accepted_commands).on_conflict_do_nothing(), values)
+    promise = insert(accepted_commands).values(**key._asdict(), accepted_at_ms=clock_ms())
+    await connection.execute(promise.on_conflict_do_nothing())

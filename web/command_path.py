@@ -179,11 +179,10 @@ class CommandPath:
         return respond(Answer(202, body), headers)
 
     async def _remember(self, key: CommandKey) -> None:
-        now_ms = time.time_ns() // 1_000_000
         try:
             async with asyncio.timeout(SAVE_SECONDS_MAX):
                 async with self._parts.database.begin() as connection:
-                    await save_accepted(connection, key, now_ms)
+                    await save_accepted(connection, key)
         except Exception as error:
             # Another request with the same key has promised the same at the same time.
             if failure_of(error) is not Failure.CONFLICT:
