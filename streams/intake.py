@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 GATHER_SECONDS = 0.002
 GATHERS_MAX = 2
 
+# What is put in the queue where a record that waited there is not coming after all.
+LOOK_AGAIN = object()
+LOOK_SECONDS = 0.05
+
 
 class Intake:
     """What every command agent does with its stream. No exception leaves `process`."""
@@ -51,14 +55,20 @@ class Intake:
         batch: list[Any] = []
         was_alone, gathers = True, 0
         settling: asyncio.Task[None] | None = None
-        async for event in stream.events():
-            batch.append(event)
-            if waiting.empty() and not was_alone and gathers < GATHERS_MAX:
-                gathers += 1
-                await asyncio.sleep(GATHER_SECONDS)
-            if waiting.empty() or len(batch) >= self._batch_max:
-                settling = await self._apply_or_leave(batch, settling)
-                was_alone, gathers, batch = len(batch) == 1, 0, []
+        looking = asyncio.create_task(_keep_looking(batch, waiting))
+        try:
+            async for _ in stream:
+                if stream.current_event is not None:
+                    batch.append(stream.current_event)
+                if waiting.empty() and not was_alone and gathers < GATHERS_MAX:
+                    gathers += 1
+                    await asyncio.sleep(GATHER_SECONDS)
+                if batch and (waiting.empty() or len(batch) >= self._batch_max):
+                    taken, batch[:] = batch[:], []
+                    settling = await self._apply_or_leave(taken, settling)
+                    was_alone, gathers = len(taken) == 1, 0
+        finally:
+            looking.cancel()
 
     async def _apply_or_leave(
         self, batch: Sequence[Any], before: asyncio.Task[None] | None
@@ -104,3 +114,16 @@ class Intake:
             int(message.timestamp * 1000 + 0.5),
             message.timestamp_type,
         )
+
+
+async def _keep_looking(batch: Sequence[Any], waiting: Any) -> None:
+    """Let no batch wait for a record that was taken back.
+
+    When partitions move, Faust empties the queue and then waits until all that was handed out is
+    acknowledged. A batch that had seen one more record in the queue would wait for it meanwhile:
+    each for the other, for ever, while the group goes on without this worker.
+    """
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if batch and waiting.empty():
+            waiting.force_put_nowait(LOOK_AGAIN)
