@@ -12,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.needs import needs_of
 from domain.state import State
 from storage.command_log import Disposition, LogRow, find_known, load_replayed, save_log_rows
+from storage.dead_letter_actions import save_closings
 from storage.engine import Database
 from storage.marks import Mark, lock_marks, save_marks
 from storage.rows import Writes
 from storage.state import load_state, save_state
 from streams.codec import CommandReader, Incoming, Poison
+from streams.dead_letter_replays import load_replays
 from streams.decisions import BatchDecider, Rulebook, key_of
 from streams.metrics import note_batch
 from streams.outcomes import problem
@@ -127,13 +129,16 @@ class BatchApplier:
     ) -> BatchDecider:
         keys = [key for item in incoming if (key := key_of(item)) is not None]
         known = await find_known(connection, keys)
+        replays = await load_replays(connection, incoming)
         needs = needs_of(
             item.command
             for item in incoming
-            if item.command is not None and item.poison is None and key_of(item) not in known
+            if item.command is not None
+            and item.poison is None
+            and (key_of(item) not in known or item.record.place in replays)
         )
         state = await load_state(connection, needs)
-        decider = BatchDecider(self.rulebook, state, known)
+        decider = BatchDecider(self.rulebook, state, known, replays)
         for item in incoming:
             decider.decide(item, now_ms[item.record.place])
         return decider
@@ -167,5 +172,6 @@ async def _save(connection: AsyncConnection, decided: BatchDecider, marks: Itera
     save_state(writes, decided.state)
     writing = decided.writing
     save_log_rows(writes, writing.rows, writing.firsts, writing.letters)
+    save_closings(writes, writing.closings.written, writing.closings.moved)
     save_marks(writes, marks)
     await writes.flush(connection)

@@ -23,6 +23,7 @@ from streams.topics import Topics
 
 REQUEST_TOKEN = "request-token"  # noqa: S105 - the name of a header, not a secret.
 RESULTS_PARTITION = "results-partition"
+DEAD_LETTER_REPLAY = "dead-letter-replay"
 OPERATOR = "operator"
 
 

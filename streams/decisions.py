@@ -1,7 +1,7 @@
 """The pure middle of a batch: understood records in, rows of the command log out. No I/O."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,11 +10,13 @@ from domain.events import Refusal
 from domain.rules import decide
 from domain.state import Decision, State, Terms
 from storage.command_log import CommandKey, DeadLetterRow, Disposition, Known, LogRow
+from storage.dead_letter_actions import Replay
 from streams import wire_events
 from streams.codec import REQUEST_TOKEN, RESULTS_PARTITION, Incoming, Poison, PoisonReason
+from streams.dead_letter_replays import Closings, already_closed
 from streams.outbox import StoredEvent, dead_letter, encode_outbox, stored_events
 from streams.outcomes import Answer, answer, conflict, problem
-from streams.records import Record
+from streams.records import Place, Record
 from streams.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -38,24 +40,52 @@ class Rulebook:
 
 @dataclass(slots=True)
 class Writing:
-    """What a batch will write: a row per record, claims of command ids, dead letters."""
+    """What a batch will write: a row per record, claims of ids, dead letters, and their ends."""
 
     rows: list[LogRow] = field(default_factory=list)
     firsts: list[LogRow] = field(default_factory=list)
     letters: list[DeadLetterRow] = field(default_factory=list)
+    closings: Closings = field(default_factory=Closings)
 
 
 class BatchDecider:
     """Decides the records of one batch, in log order, on one working state."""
 
-    def __init__(self, rulebook: Rulebook, state: State, known: dict[CommandKey, Known]) -> None:
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        state: State,
+        known: dict[CommandKey, Known],
+        replays: Mapping[Place, Replay] | None = None,
+    ) -> None:
         self._rulebook = rulebook
         self.state = state
         self._known = known
+        self._replays = replays or {}
         self.writing = Writing()
 
     def decide(self, incoming: Incoming, now_ms: int) -> None:
         """Decide one record and note what is to be written for it."""
+        replay = self._replays.get(incoming.record.place)
+        if replay is None:
+            self._decide(incoming, now_ms)
+        elif self.writing.closings.is_closed(replay):
+            # Its row tells of no command: the outcome of that one is another record's.
+            told = already_closed()
+            self.write(Incoming(incoming.record), Disposition.CONFLICT, told, now_ms)
+        else:
+            self._decide_replay(incoming, replay, now_ms)
+
+    def _decide_replay(self, incoming: Incoming, replay: Replay, now_ms: int) -> None:
+        """Decide a dead letter's record anew, though its command id may be known for dead."""
+        key = key_of(incoming)
+        if key is not None and key == replay.claimed:
+            self._known.pop(key, None)
+            self.writing.closings.taken_over.add(key)
+        self._decide(incoming, now_ms)
+        self.writing.closings.close(replay, self.writing.rows[-1])
+
+    def _decide(self, incoming: Incoming, now_ms: int) -> None:
         key = key_of(incoming)
         known = self._known.get(key) if key else None
         if incoming.poison is not None:
@@ -116,7 +146,8 @@ class BatchDecider:
 
     def _claim(self, key: CommandKey | None, row: LogRow) -> None:
         if key is not None:
-            self.writing.firsts.append(row)
+            closings = self.writing.closings
+            (closings.moved if key in closings.taken_over else self.writing.firsts).append(row)
             self._known[key] = Known(row.fingerprint, row.status, row.body)
 
     def write(
