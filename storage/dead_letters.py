@@ -1,6 +1,6 @@
 """Dead letters as operators look at them: listed by what they have in common, newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -95,14 +95,15 @@ def _letter(row: Sequence[Any]) -> ListedLetter:
     return ListedLetter(place, key, size, reason, detail, recorded_at_ms, LetterStatus(status))
 
 
-def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
-    asked: list[tuple[object, sa.ColumnElement[bool]]] = [
-        (wanted.topic, dead_letters.c.topic == wanted.topic),
-        (wanted.reason, dead_letters.c.reason == wanted.reason),
-        (wanted.since_ms, dead_letters.c.recorded_at_ms >= wanted.since_ms),
-        (wanted.status, _status == wanted.status),
-    ]
-    return [condition for value, condition in asked if value is not None]
+def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+    if wanted.topic is not None:
+        yield dead_letters.c.topic == wanted.topic
+    if wanted.reason is not None:
+        yield dead_letters.c.reason == wanted.reason
+    if wanted.since_ms is not None:
+        yield dead_letters.c.recorded_at_ms >= wanted.since_ms
+    if wanted.status is not None:
+        yield _status == wanted.status
 
 
 def _at(letter: LetterPlace) -> sa.ColumnElement[bool]:
