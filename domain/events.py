@@ -10,6 +10,7 @@ from domain.ids import OrderId, ProductId, UserId
 class Reason(StrEnum):
     """Why a command was refused. Each rule documents the order in which it looks for them."""
 
+    CHARGE_EXISTS = "CHARGE_EXISTS"
     BALANCE_LIMIT_EXCEEDED = "BALANCE_LIMIT_EXCEEDED"
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
     COUPON_NOT_FOUND = "COUPON_NOT_FOUND"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from domain import commands
-from domain.ids import CouponCode, CouponId, OrderId, ProductId, UserId
+from domain.ids import CommandId, CouponCode, CouponId, OrderId, ProductId, UserId
 
 
 @dataclass(slots=True)
@@ -12,6 +12,7 @@ class Needs:
     """Keys to load. With `opens_orders` also what the loaded orders name."""
 
     wallets: set[UserId] = field(default_factory=set)
+    charges: set[tuple[UserId, CommandId]] = field(default_factory=set)
     products: set[ProductId] = field(default_factory=set)
     coupons: set[CouponCode] = field(default_factory=set)
     orders: set[OrderId] = field(default_factory=set)
@@ -23,8 +24,10 @@ class Needs:
     def add(self, command: commands.Command) -> None:
         """Note what one command names."""
         match command:
-            case commands.ChargeBalance(_, user_id, _):
+            case commands.ChargeBalance(command_id, user_id, _):
                 self.wallets.add(user_id)
+                # One that moved money before is not carried out again, however long ago.
+                self.charges.add((user_id, command_id))
             case commands.IssueCoupon(_, user_id, code):
                 self.coupons.add(code)
                 self.copies_by_user.add(user_id)

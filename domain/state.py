@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from domain.entities import BalanceEntry, Coupon, Order, Product, UserCoupon, Wallet
 from domain.events import Event, Outcome
-from domain.ids import CouponCode, CouponId, OrderId, ProductId, UserId
+from domain.ids import CommandId, CouponCode, CouponId, OrderId, ProductId, UserId
 
 K = TypeVar("K")
 E = TypeVar("E")
@@ -40,6 +40,7 @@ class Rows(Generic[K, E]):
 
 
 HeldCoupon = tuple[UserId, CouponId]
+Movement = tuple[UserId, CommandId]
 Change = Wallet | BalanceEntry | Product | Coupon | UserCoupon | Order
 
 
@@ -52,6 +53,8 @@ class State:
     coupons: Rows[CouponCode, Coupon] = field(default_factory=Rows)
     user_coupons: Rows[HeldCoupon, UserCoupon] = field(default_factory=Rows)
     orders: Rows[OrderId, Order] = field(default_factory=Rows)
+    moved: dict[Movement, BalanceEntry] = field(default_factory=dict)
+    """Movements of a balance under the ids of these commands, those of before and those of now."""
     balance_entries: list[BalanceEntry] = field(default_factory=list)
 
     def apply(self, changes: Iterable[Change]) -> None:
@@ -62,6 +65,7 @@ class State:
                     self.wallets.put(change.user_id, change)
                 case BalanceEntry():
                     self.balance_entries.append(change)
+                    self.moved[change.user_id, change.command_id] = change
                 case Product():
                     self.products.put(change.product_id, change)
                 case Coupon():

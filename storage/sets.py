@@ -57,6 +57,28 @@ def one_of(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
     return _OneOf(column, sa.bindparam(name, type_=_Listed(column.type)))
 
 
+class _AnyPair(FunctionElement[bool]):
+    """The same for two columns at once."""
+
+    name = "any_pair"
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+def any_pair(
+    columns: tuple[sa.Column[Any], sa.Column[Any]], names: tuple[str, str]
+) -> sa.ColumnElement[bool]:
+    """Say that two columns are one of the pairs in the parameters of these names.
+
+    These are lists of the same length: the first of one goes with the first of the other.
+    """
+    listed = [
+        sa.bindparam(name, type_=_Listed(column.type))
+        for column, name in zip(columns, names, strict=True)
+    ]
+    return _AnyPair(*columns, *listed)
+
+
 @compiles(_OneOf, "postgresql")
 def _one_of_array(element: _OneOf, compiler: Any, **options: Any) -> str:
     column, listed = (compiler.process(clause, **options) for clause in element.clauses)
@@ -68,3 +90,17 @@ def _one_of_json(element: _OneOf, compiler: Any, **options: Any) -> str:
     column, listed = (compiler.process(clause, **options) for clause in element.clauses)
     # Both parts are the compiler's own text: a column's name and a parameter's mark.
     return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608
+
+
+@compiles(_AnyPair, "postgresql")
+def _any_pair_of_arrays(element: _AnyPair, compiler: Any, **options: Any) -> str:
+    one, two, ones, twos = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({one}, {two}) IN (SELECT * FROM unnest({ones}, {twos}))"  # noqa: S608
+
+
+@compiles(_AnyPair, "sqlite")
+def _any_pair_of_json(element: _AnyPair, compiler: Any, **options: Any) -> str:
+    one, two, ones, twos = (compiler.process(clause, **options) for clause in element.clauses)
+    # Both lists are numbered from 0.
+    pairs = f"json_each({ones}) AS a JOIN json_each({twos}) AS b ON a.key = b.key"
+    return f"({one}, {two}) IN (SELECT a.value, b.value FROM {pairs})"  # noqa: S608

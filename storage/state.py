@@ -8,7 +8,7 @@ from storage.coupons import load_coupons, load_user_coupons, save_coupons, save_
 from storage.orders import load_orders, save_orders
 from storage.products import load_products, save_products
 from storage.rows import Writes
-from storage.wallets import load_wallets, save_wallets
+from storage.wallets import load_moved, load_wallets, save_wallets
 
 
 async def load_state(connection: AsyncConnection, needs: Needs) -> State:
@@ -27,6 +27,7 @@ async def load_state(connection: AsyncConnection, needs: Needs) -> State:
         coupons=coupons,
         user_coupons=await load_user_coupons(connection, needs.copies_by_user, coupon_ids),
         orders=orders,
+        moved=await load_moved(connection, needs.charges),
     )
 
 

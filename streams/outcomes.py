@@ -13,6 +13,7 @@ from domain.events import Reason
 from streams import wire
 
 STATUS_BY_REASON: dict[str, int] = {
+    Reason.CHARGE_EXISTS: 422,
     Reason.BALANCE_LIMIT_EXCEEDED: 400,
     Reason.INSUFFICIENT_BALANCE: 402,
     Reason.COUPON_NOT_FOUND: 404,
@@ -91,7 +92,7 @@ def conflict() -> Answer:
 def answer(outcome: events.Outcome) -> Answer:
     """Turn a decision's outcome into what its sender is told."""
     if isinstance(outcome, events.Refusal):
-        if outcome.reason is Reason.ORDER_EXISTS:
+        if outcome.reason in (Reason.ORDER_EXISTS, Reason.CHARGE_EXISTS):
             return conflict()
         status = STATUS_BY_REASON[outcome.reason]
         return problem(status, outcome.reason.value, outcome.message, **outcome.details)

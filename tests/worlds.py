@@ -46,7 +46,7 @@ def seen(state: State) -> tuple[Any, ...]:
     """All that a state holds, for comparing two moments."""
     tables = (state.wallets, state.products, state.coupons, state.user_coupons, state.orders)
     rows = tuple({**table.loaded, **table.changed} for table in tables)
-    return (*rows, tuple(state.balance_entries))
+    return (*rows, tuple(state.balance_entries), dict(state.moved))
 
 
 def decide_untouched(state: State, command: Command, terms: Terms = TERMS) -> Decision:

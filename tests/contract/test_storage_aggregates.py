@@ -20,7 +20,7 @@ from storage.orders import load_orders
 from storage.products import find_products, list_products, load_products
 from storage.sets import one_of
 from storage.state import load_state, save_state
-from storage.wallets import load_wallets
+from storage.wallets import load_moved, load_wallets
 from tests.contract.conftest import written
 from tests.worlds import (
     ANN,
@@ -124,6 +124,17 @@ async def test_each_movement_of_a_balance_is_a_row(database: Database) -> None:
     async with database.connect() as connection:
         found = [BalanceEntry(*row) for row in await connection.execute(query)]
     assert found == [ENTRY, second, third]
+
+
+async def test_movements_are_found_by_user_and_command(database: Database) -> None:
+    second = replace(ENTRY, command_id=command_id(2), kind=EntryKind.PAYMENT, amount=-400)
+    bobs = replace(ENTRY, user_id=BOB, command_id=command_id(3))
+    await save(database, wallet(1_000), ENTRY, second, bobs)
+    wanted = [(ANN, ENTRY.command_id), (BOB, command_id(2)), (BOB, command_id(3))]
+    async with database.connect() as connection:
+        found = await load_moved(connection, [*wanted, (ANN, command_id(99))])
+        assert await load_moved(connection, []) == {}
+    assert found == {wanted[0]: ENTRY, wanted[2]: bobs}
 
 
 async def test_lines_come_back_in_their_order(database: Database) -> None:

@@ -65,6 +65,8 @@ class PureMachine(CommandMachine):
 
 
 def test_every_reply_is_the_models() -> None:
-    reasons = {reason.value for reason in Reason} - {Reason.ORDER_EXISTS.value}
+    # These two take an id that is known to the state and not to the log.
+    unmet = {Reason.ORDER_EXISTS.value, Reason.CHARGE_EXISTS.value}
+    reasons = {reason.value for reason in Reason} - unmet
     dispositions = {disposition.value for disposition in Disposition}
     run_rounds(PureMachine, reasons | dispositions | set(HANDLERS), examples=150, steps=60)

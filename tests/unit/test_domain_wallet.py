@@ -1,5 +1,7 @@
 """The rules of balances."""
 
+from dataclasses import replace
+
 import pytest
 
 from domain.commands import ChargeBalance
@@ -99,3 +101,25 @@ def test_every_charge_leaves_one_row_of_history() -> None:
         (20, 30),
         (30, 60),
     ]
+
+
+MADE = BalanceEntry(ANN, CHARGE_ID, EntryKind.CHARGE, 40, 90, NOW_MS - 1)
+
+
+def test_a_charge_that_was_made_is_told_again_and_changes_nothing() -> None:
+    # Its command is older than ids are remembered; the maximum has been reached since.
+    decision = decide_untouched(state_of(wallet(100), MADE), charge(40), LIMITED)
+    assert decision == Decision(BalanceCharged(ANN, 40, 90))
+
+
+@pytest.mark.parametrize(
+    "other", [replace(MADE, amount=41), replace(MADE, kind=EntryKind.PAYMENT, amount=40)]
+)
+def test_an_id_that_moved_other_money_is_refused_before_the_maximum(other: BalanceEntry) -> None:
+    refusal = refusal_of(state_of(wallet(100), other), charge(40), LIMITED)
+    assert refusal.reason is Reason.CHARGE_EXISTS
+
+
+def test_the_same_id_of_another_user_is_another_charge() -> None:
+    state = state_of(replace(MADE, user_id=BOB))
+    assert decide_untouched(state, charge(40), LIMITED).changes
