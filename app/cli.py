@@ -9,6 +9,7 @@ import click
 
 from app.addresses import address_of, answers_ok, require_free
 from app.cli_catalog import coupon, product
+from app.cli_log import log_group
 from app.cli_ranking import check, rebuild, run_batch, show
 from app.cli_services import services
 from app.cli_settings import connected_settings, load_settings, show_settings
@@ -141,26 +142,6 @@ def tour() -> None:
     click.echo(tour(address_of(settings, "http_port"), settings.data_dir))
 
 
-@main.group("log")
-def log_group() -> None:
-    """Look after the tie between the database and the Kafka log."""
-
-
-@log_group.command()
-def adopt() -> None:
-    """Let the database follow this Kafka log from now on.
-
-    A worker refuses to start where its database belongs to another log, or the log was made
-    anew. This begins a new log epoch at what the broker holds. Commands that the database knows
-    are not applied again.
-    """
-    from app.adopt import adopt as adopt_log  # noqa: PLC0415
-
-    settings = connected_settings("adopt")
-    epoch = _run_loop(adopt_log(settings))
-    click.echo(f"the database follows this log from now on: epoch {epoch}")
-
-
 @main.group()
 def ranking() -> None:
     """Look after the best-seller ranking."""
@@ -178,6 +159,7 @@ for each in (check, rebuild, run_batch, show):
     ranking.add_command(each)
 main.add_command(product)
 main.add_command(coupon)
+main.add_command(log_group)
 main.add_command(services)
 main.add_command(show_settings)
 

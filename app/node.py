@@ -21,6 +21,7 @@ from storage.engine import Database, create_database
 from streams.app import FaustSettings
 from streams.leave import leave
 from streams.log_identity import LogRefusedError
+from streams.topics import DAY_MS
 from streams.worker import CommandLimits, CommandWorker
 from tables.top_lists import TopListReader
 from tables.worker import RankingWorker
@@ -91,6 +92,7 @@ def _command_worker(settings: Settings, database: Database) -> CommandWorker:
             order_expiry_ms=settings.order_expiry_seconds * 1000,
             batch_max=settings.batch_max,
             retry_seconds_max=settings.retry_seconds_max,
+            retention_ms=settings.retention_days * DAY_MS,
         ),
     )
 

@@ -29,6 +29,12 @@ REPLAYS = Counter(
 BATCHES = Counter(
     "fairline_batches", "Transactions that applied or repeated records.", registry=REGISTRY
 )
+PRUNED = Counter(
+    "fairline_rows_pruned",
+    "Rows older than the idempotency window that were taken out of the database, by table.",
+    ["table"],
+    registry=REGISTRY,
+)
 LAG = Gauge(
     "fairline_lag_records",
     "Records of an own partition that this worker has not finished.",

@@ -19,7 +19,8 @@ from streams.leave import leave
 from streams.log_identity import Log, identify_log, look_at_log
 from streams.log_reader import LogReader
 from streams.publisher import Publisher
-from streams.topics import Topics
+from streams.retention import Pruner
+from streams.topics import DAY_MS, Topics
 
 _LOOK_SECONDS = 0.2
 
@@ -32,6 +33,7 @@ class CommandLimits:
     order_expiry_ms: int
     batch_max: int
     retry_seconds_max: float
+    retention_ms: int = 7 * DAY_MS
 
 
 class CommandWorker:
@@ -76,11 +78,17 @@ class CommandWorker:
         self._watches = [
             asyncio.create_task(self._keep_watch()),
             asyncio.create_task(gaps.run(self._assigned)),
+            asyncio.create_task(self._make_pruner().run(self._assigned)),
         ]
 
+    def _make_pruner(self) -> Pruner:
+        return Pruner(self._database, self._committed, self._limits.retention_ms)
+
+    async def _committed(self) -> dict[tuple[str, int], int]:
+        return await committed_offsets(self._faust_settings.kafka_url, self._faust_settings.group)
+
     async def _catch_up(self, log: Log, applier: PersistentApplier) -> None:
-        settings = self._faust_settings
-        committed = await committed_offsets(settings.kafka_url, settings.group)
+        committed = await self._committed()
         spans = await find_spans(self._database, log, committed)
         missed = read_missed(spans, (self._log_reader, self._topics))
         await apply_missed(missed, applier, self._publisher)
