@@ -21,6 +21,7 @@ from storage.engine import Database, create_database
 from streams.app import FaustSettings
 from streams.leave import leave
 from streams.log_identity import LogRefusedError
+from streams.loop_watch import LoopWatch
 from streams.topics import DAY_MS
 from streams.worker import CommandLimits, CommandWorker
 from tables.top_lists import TopListReader
@@ -35,25 +36,16 @@ log = logging.getLogger("fairline")
 async def run_command_worker(settings: Settings) -> None:
     """Apply commands until SIGTERM or SIGINT. Raises LogRefusedError on another's log."""
     stop = _stop_on_signals()
-    async with _database(settings) as database, _running(_command_worker(settings, database)):
-        await _until_stopped("command worker", database, stop)
+    with LoopWatch(asyncio.get_running_loop()):
+        async with _database(settings) as database, _running(_command_worker(settings, database)):
+            await _until_stopped("command worker", database, stop)
 
 
 async def run_ranking_worker(settings: Settings) -> None:
     """Keep the live ranking until SIGTERM or SIGINT; leaves the process when it cannot go on."""
     stop = _stop_on_signals()
-    async with _database(settings) as database:
-        worker = RankingWorker(
-            faust_settings(settings, "ranking", settings.ranking_port),
-            database,
-            topics_in(settings),
-            settings.zone,
-            replication=settings.replication,
-            retry_seconds_max=settings.retry_seconds_max,
-            hours=settings.ranking_hours,
-            owner=settings.ranking_url or address_of(settings, "ranking_port"),
-        )
-        async with _running(worker):
+    with LoopWatch(asyncio.get_running_loop()):
+        async with _database(settings) as database, _running(_ranking_worker(settings, database)):
             await _until_stopped("ranking worker", database, stop)
 
 
@@ -62,6 +54,7 @@ async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
     allow_open_files(settings.stream_clients_max)
     stop = _stop_on_signals()
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(LoopWatch(asyncio.get_running_loop()))
         database = await stack.enter_async_context(_database(settings))
         checks: Checks = {}
         if with_worker:
@@ -94,6 +87,19 @@ def _command_worker(settings: Settings, database: Database) -> CommandWorker:
             retry_seconds_max=settings.retry_seconds_max,
             retention_ms=settings.retention_days * DAY_MS,
         ),
+    )
+
+
+def _ranking_worker(settings: Settings, database: Database) -> RankingWorker:
+    return RankingWorker(
+        faust_settings(settings, "ranking", settings.ranking_port),
+        database,
+        topics_in(settings),
+        settings.zone,
+        replication=settings.replication,
+        retry_seconds_max=settings.retry_seconds_max,
+        hours=settings.ranking_hours,
+        owner=settings.ranking_url or address_of(settings, "ranking_port"),
     )
 
 
