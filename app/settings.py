@@ -88,6 +88,15 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         7, ge=1, le=365, description="Life of command records and idempotency keys."
     )
+    dead_letters_in_a_row_max: int = Field(
+        20, ge=1, le=1_000_000, description="More dead letters in a row raise the alarm."
+    )
+    dead_letters_percent_max: float = Field(
+        10.0,
+        gt=0,
+        le=100,
+        description="More dead letters than this in a minute's records raise the alarm.",
+    )
     time_zone: str = Field(
         "Asia/Seoul", description="Zone of the daily ranking's midnight; whole hours only."
     )

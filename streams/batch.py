@@ -4,7 +4,7 @@ Design, "The life of one command", (a) to (e). Everything happens in one transac
 comes back is committed, and is to be published in this order.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +19,7 @@ from storage.rows import Writes
 from storage.state import load_state, save_state
 from streams.codec import CommandReader, Incoming, Poison
 from streams.dead_letter_replays import load_replays
-from streams.decisions import BatchDecider, Rulebook, key_of
+from streams.decisions import BatchDecider, Rulebook, Writing, key_of
 from streams.metrics import note_batch
 from streams.outcomes import problem
 from streams.records import Place, Record
@@ -82,6 +82,8 @@ class BatchApplier:
     database: Database
     reader: CommandReader
     rulebook: Rulebook
+    note: Callable[[Writing], None] = lambda _: None
+    """Hears what each transaction has written, once it is committed."""
 
     async def apply(
         self,
@@ -108,6 +110,7 @@ class BatchApplier:
             decided = await self._decide(connection, incoming, found.now_ms)
             await _save(connection, decided, marks.values())
         note_batch([row.disposition for row in decided.writing.rows], len(replayed))
+        self.note(decided.writing)
         return replayed + decided.writing.rows
 
     def _check_epoch(self, marks: Mapping[int, Mark]) -> None:

@@ -35,6 +35,12 @@ PRUNED = Counter(
     ["table"],
     registry=REGISTRY,
 )
+DEAD_LETTERS = Counter(
+    "fairline_dead_letters",
+    "Records that could not be applied and were kept as dead letters, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
 LAG = Gauge(
     "fairline_lag_records",
     "Records of an own partition that this worker has not finished.",

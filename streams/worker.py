@@ -1,7 +1,7 @@
 """The command worker: everything between the command topics and the database, as one service."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from storage.engine import Database
@@ -11,6 +11,8 @@ from streams.applying import PersistentApplier
 from streams.batch import BatchApplier
 from streams.catching_up import apply_missed, find_spans, read_missed
 from streams.codec import CommandReader
+from streams.dead_letter_alarm import Thresholds
+from streams.dead_letter_watch import DeadLetterWatch
 from streams.decisions import Rulebook
 from streams.gaps import GapCloser
 from streams.health import WorkerHealth
@@ -34,6 +36,7 @@ class CommandLimits:
     batch_max: int
     retry_seconds_max: float
     retention_ms: int = 7 * DAY_MS
+    dead_letters: Thresholds = field(default_factory=Thresholds)
 
 
 class CommandWorker:
@@ -57,6 +60,7 @@ class CommandWorker:
         self.health = WorkerHealth(
             details={"broker": faust_settings.kafka_url, "database": database.name}
         )
+        self._dead_letters = DeadLetterWatch(limits.dead_letters, self.health)
 
     async def start(self) -> None:
         """Check that log and database belong together, and begin to consume.
@@ -78,6 +82,7 @@ class CommandWorker:
         self._watches = [
             asyncio.create_task(self._keep_watch()),
             asyncio.create_task(gaps.run(self._assigned)),
+            asyncio.create_task(self._dead_letters.run()),
             asyncio.create_task(self._make_pruner().run(self._assigned)),
         ]
 
@@ -98,7 +103,9 @@ class CommandWorker:
             self._topics, epoch, self._limits.balance_max, self._limits.order_expiry_ms
         )
         return PersistentApplier(
-            BatchApplier(self._database, CommandReader(self._topics), rulebook),
+            BatchApplier(
+                self._database, CommandReader(self._topics), rulebook, self._dead_letters.note
+            ),
             self._log_reader,
             self.health,
             retry_seconds_max=self._limits.retry_seconds_max,
