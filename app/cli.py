@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from app.addresses import address_of, answers_ok, require_free
+from app.cli_audit import audit
 from app.cli_catalog import coupon, product
 from app.cli_log import log_group
 from app.cli_ranking import check, rebuild, run_batch, show
@@ -157,6 +158,7 @@ def _run_loop(work: Coroutine[Any, Any, T]) -> T:
 
 for each in (check, rebuild, run_batch, show):
     ranking.add_command(each)
+main.add_command(audit)
 main.add_command(product)
 main.add_command(coupon)
 main.add_command(log_group)
