@@ -15,7 +15,7 @@ async def adopt(settings: Settings) -> int:
     await log_reader.start()
     try:
         log = await look_at_log(settings.kafka_url, log_reader, topics_in(settings))
-        return await adopt_log(database, log)
+        return await adopt_log(database, log, log_reader)
     except LogRefusedError as error:
         raise StartError(str(error)) from None
     finally:

@@ -4,8 +4,9 @@ Marks say how far the log is applied. Against another log, or one that was made 
 silently skip commands or apply old ones again.
 """
 
+import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy import exc
@@ -22,11 +23,15 @@ from storage.marks import (
     insert_marks,
     load_marks,
 )
+from storage.retention import load_pruned
 from streams.admin import Cluster, describe_cluster
 from streams.codec import CommandReader
 from streams.log_reader import LogReader
+from streams.outcomes import moment
 from streams.records import Place
 from streams.topics import Topics
+
+log = logging.getLogger(__name__)
 
 Bounds = Mapping[tuple[str, int], range]
 
@@ -78,7 +83,8 @@ async def _begin_first_epoch(database: Database, log: Log) -> None:
     try:
         async with database.begin() as connection:
             if await find_log_epoch(connection) is None:
-                await _begin_epoch(connection, log, 1, marks=_marks(log, 1, at_start=False))
+                starts = dict.fromkeys(log.bounds, 0)
+                await _begin_epoch(connection, log, 1, starts=starts)
     except exc.IntegrityError:
         # Another worker began it at the same moment; what it wrote counts for all.
         return
@@ -132,31 +138,47 @@ async def _check_last_records(
                 _refuse(f"{place.topic}[{place.partition}] holds other records than were applied")
 
 
-async def adopt_log(database: Database, log: Log) -> int:
-    """Begin a new log epoch, knowingly: everything that the log holds will be applied.
+async def adopt_log(database: Database, log: Log, log_reader: LogReader) -> int:
+    """Begin a new log epoch, knowingly: what the log holds will be applied.
 
     Commands that the database knows already are recognised by their ids and not applied again.
+    Of what is older than the ids that were pruned nobody can tell: that is not applied.
     """
+    starts = await _find_starts(database, log, log_reader)
     async with database.begin() as connection:
         known = await find_log_epoch(connection)
         number = known.epoch + 1 if known else 1
         await delete_marks(connection)
-        marks = _marks(log, number, at_start=True)
-        return await _begin_epoch(connection, log, number, marks=marks)
+        return await _begin_epoch(connection, log, number, starts=starts)
 
 
-def _marks(log: Log, epoch: int, *, at_start: bool) -> Iterable[Mark]:
-    return [
-        Mark(topic, partition, epoch, held.start if at_start else 0, 0)
-        for (topic, partition), held in log.bounds.items()
-    ]
+async def _find_starts(
+    database: Database, held: Log, log_reader: LogReader
+) -> Mapping[tuple[str, int], int]:
+    async with database.connect() as connection:
+        pruned = (await load_pruned(connection)).values()
+    until_ms = max((known.pruned_until_ms for known in pruned), default=0)
+    if not until_ms:
+        return {key: offsets.start for key, offsets in held.bounds.items()}
+    starts = await log_reader.first_since(held.bounds, until_ms + 1)
+    for key, start in starts.items():
+        if passed := start - held.bounds[key].start:
+            log.warning(
+                "%s[%d]: the %d offsets up to %s are passed over, since the ids of commands of "
+                "that time were pruned",
+                *key,
+                passed,
+                moment(until_ms).isoformat(),
+            )
+    return starts
 
 
 async def _begin_epoch(
-    connection: AsyncConnection, log: Log, number: int, *, marks: Iterable[Mark]
+    connection: AsyncConnection, log: Log, number: int, *, starts: Mapping[tuple[str, int], int]
 ) -> int:
     now_ms = int(time.time() * 1000)
     await insert_log_epoch(connection, LogEpoch(number, log.cluster.cluster_id, now_ms))
+    marks = [Mark(*key, number, start, 0) for key, start in starts.items()]
     await insert_marks(connection, marks)
     return number
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -66,6 +66,23 @@ class LogReader:
         first = await self._consumer.beginning_offsets(listed)
         end = await self._consumer.end_offsets(listed)
         return {(tp.topic, tp.partition): range(first[tp], end[tp]) for tp in listed}
+
+    async def first_since(
+        self, bounds: Mapping[tuple[str, int], range], at_ms: int
+    ) -> dict[tuple[str, int], int]:
+        """Return the offset of each partition's first record of this broker time or a later one.
+
+        Where there is none it is the partition's end.
+        """
+        assert self._consumer is not None
+        wanted = {TopicPartition(*partition): at_ms for partition in bounds}
+        found = await self._consumer.offsets_for_times(wanted)
+        return {
+            (tp.topic, tp.partition): bounds[tp.topic, tp.partition].stop
+            if first is None
+            else first.offset
+            for tp, first in found.items()
+        }
 
     @asynccontextmanager
     async def _assigned(self, listed: list[TopicPartition]) -> AsyncIterator[None]:

@@ -42,4 +42,5 @@ def _canonical(text: str) -> str:
 
 
 def _not_found() -> ProblemError:
-    return ProblemError(404, "COMMAND_NOT_FOUND", "There is no such command.")
+    detail = "There is no command of this id, or it is older than outcomes are kept."
+    return ProblemError(404, "COMMAND_NOT_FOUND", detail)
