@@ -1,5 +1,6 @@
 """A shop in memory that keeps every rule: it decides commands one by one, in the log's order."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,7 @@ class Shop:
 
     balances: dict[int, int] = field(default_factory=dict)
     entries: list[Json] = field(default_factory=list)
+    moved: Counter[str] = field(default_factory=Counter)
     products: dict[int, Json] = field(default_factory=dict)
     coupons: dict[str, Json] = field(default_factory=dict)
     copies: dict[tuple[int, str], Json] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Shop:
     def _move(self, user_id: int, command_id: str, kind: str, amount: int) -> int:
         balance = self.balances.get(user_id, 0) + amount
         self.balances[user_id] = balance
+        self.moved[kind] += amount
         self.entries.append(
             {
                 "entry_id": len(self.entries) + 1,
