@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -16,9 +15,11 @@ from app.metrics_port import serving_metrics
 from app.open_files import allow_open_files
 from app.services.errors import AwayError, StartError
 from app.settings import Settings
+from app.stopping import Stop, stopping
 from app.topics import topics_in
 from storage.engine import Database, create_database
 from streams.app import FaustSettings
+from streams.dead_letter_alarm import Thresholds
 from streams.leave import leave
 from streams.log_identity import LogRefusedError
 from streams.loop_watch import LoopWatch
@@ -35,35 +36,46 @@ log = logging.getLogger("fairline")
 
 async def run_command_worker(settings: Settings) -> None:
     """Apply commands until SIGTERM or SIGINT. Raises LogRefusedError on another's log."""
-    stop = _stop_on_signals()
-    with LoopWatch(asyncio.get_running_loop()):
-        async with _database(settings) as database, _running(_command_worker(settings, database)):
-            await _until_stopped("command worker", database, stop)
+    async with (
+        _process() as stop,
+        _database(settings) as database,
+        _running(_command_worker(settings, database), stop),
+    ):
+        await _until_stopped("command worker", database, stop)
 
 
 async def run_ranking_worker(settings: Settings) -> None:
     """Keep the live ranking until SIGTERM or SIGINT; leaves the process when it cannot go on."""
-    stop = _stop_on_signals()
-    with LoopWatch(asyncio.get_running_loop()):
-        async with _database(settings) as database, _running(_ranking_worker(settings, database)):
-            await _until_stopped("ranking worker", database, stop)
+    async with (
+        _process() as stop,
+        _database(settings) as database,
+        _running(_ranking_worker(settings, database), stop),
+    ):
+        await _until_stopped("ranking worker", database, stop)
 
 
 async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
     """Serve HTTP until SIGTERM or SIGINT; with a command worker in the same process if asked."""
     allow_open_files(settings.stream_clients_max)
-    stop = _stop_on_signals()
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(LoopWatch(asyncio.get_running_loop()))
+        stop = await stack.enter_async_context(_process())
         database = await stack.enter_async_context(_database(settings))
         checks: Checks = {}
         if with_worker:
             worker = _command_worker(settings, database)
             checks = {"worker": worker.health.checks}
-            await stack.enter_async_context(_running(worker))
+            await stack.enter_async_context(_running(worker, stop))
         await stack.enter_async_context(serving_metrics(settings))
-        await stack.enter_async_context(_edge(settings, database, checks))
+        await stack.enter_async_context(_edge(settings, database, checks, stop))
         await _until_stopped("edge", database, stop)
+
+
+@contextlib.asynccontextmanager
+async def _process() -> AsyncIterator[Stop]:
+    """What every process has around its parts: ears for a stop, and a watch over its loop."""
+    async with stopping() as stop:
+        with LoopWatch(asyncio.get_running_loop()):
+            yield stop
 
 
 @contextlib.asynccontextmanager
@@ -86,6 +98,9 @@ def _command_worker(settings: Settings, database: Database) -> CommandWorker:
             batch_max=settings.batch_max,
             retry_seconds_max=settings.retry_seconds_max,
             retention_ms=settings.retention_days * DAY_MS,
+            dead_letters=Thresholds(
+                settings.dead_letters_in_a_row_max, settings.dead_letters_percent_max
+            ),
         ),
     )
 
@@ -104,7 +119,9 @@ def _ranking_worker(settings: Settings, database: Database) -> RankingWorker:
 
 
 @contextlib.asynccontextmanager
-async def _edge(settings: Settings, database: Database, checks: Checks) -> AsyncIterator[None]:
+async def _edge(
+    settings: Settings, database: Database, checks: Checks, stop: Stop
+) -> AsyncIterator[None]:
     topics = topics_in(settings)
     top_lists = TopListReader(settings.kafka_url, topics, settings.ranking_hours)
     edge_settings = EdgeSettings(
@@ -119,14 +136,16 @@ async def _edge(settings: Settings, database: Database, checks: Checks) -> Async
     )
     edge = create_edge(edge_settings, database, top_lists=top_lists, more_checks=checks)
     runner = web.AppRunner(edge, access_log=None, handle_signals=False, shutdown_timeout=2)
-    await top_lists.start()
     try:
+        await stop.unless_asked(top_lists.start())
         await runner.setup()
         await web.TCPSite(runner, settings.http_host, settings.http_port).start()
         yield
     finally:
-        await runner.cleanup()
-        await top_lists.stop()
+        with stop.waiting_for("requests under way"):
+            await runner.cleanup()
+        with stop.waiting_for("the reader of the top lists"):
+            await top_lists.stop()
 
 
 class _Worker(Protocol):
@@ -136,15 +155,17 @@ class _Worker(Protocol):
 
 
 @contextlib.asynccontextmanager
-async def _running(worker: _Worker) -> AsyncIterator[None]:
+async def _running(worker: _Worker, stop: Stop) -> AsyncIterator[None]:
     """Run a worker, and leave the process when it fails: half a worker helps nobody."""
     try:
-        await _start(worker)
+        await stop.unless_asked(_start(worker))
         watch = asyncio.create_task(_leave_on_failure(worker))
         yield
         watch.cancel()
     finally:
-        await worker.stop()
+        stop.begin()
+        with stop.waiting_for("the worker to finish its batches and to leave its group"):
+            await worker.stop()
 
 
 async def _start(worker: _Worker) -> None:
@@ -176,15 +197,7 @@ def faust_settings(settings: Settings, role: str, web_port: int) -> FaustSetting
     )
 
 
-def _stop_on_signals() -> asyncio.Event:
-    """Catch signals from the very start: one that comes while a worker starts is not lost."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-async def _until_stopped(role: str, database: Database, stop: asyncio.Event) -> None:
+async def _until_stopped(role: str, database: Database, stop: Stop) -> None:
     log.info("%s ready (database %s)", role, database.name)
     await stop.wait()
     log.info("%s stopping", role)

@@ -3,22 +3,18 @@
 Settings follow what was measured of Faust 0.15.3 (docs/adr/0002-faust.md).
 """
 
-import asyncio
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faust
-from faust.transport.drivers import aiokafka as driver
 from faust.web import Request, Response, View
 
+from streams.consumer import CommittedTransport
 from streams.health import WorkerHealth
 from streams.intake import Intake
 from streams.metrics import CONTENT_TYPE, render
 from streams.topics import Topics
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +28,6 @@ class FaustSettings:
     data_dir: Path
     member_name: str | None = None
     session_timeout_seconds: float = 8.0
-
-
-class _ReadCommittedThread(driver.AIOKafkaConsumerThread):
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        # Faust reads committed records only under exactly_once; a direct producer's aborted
-        # transaction must not be applied. The fetcher reads this attribute when it starts.
-        consumer._isolation_level = "read_committed"
-        return consumer
-
-    async def on_thread_stop(self) -> None:
-        """Disconnect, and let who waits for the thread's end see it in any case."""
-        try:
-            await super().on_thread_stop()
-        except asyncio.CancelledError:
-            # The group was dividing its partitions, and what it asked of this consumer ended with
-            # it. Raised on, it would end the thread before it says so: the worker would wait on.
-            log.warning("left the group while partitions were on the move")
-
-
-class _ReadCommittedConsumer(driver.Consumer):
-    def _new_consumer_thread(self) -> Any:
-        return _ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
-
-
-class _ReadCommittedTransport(driver.Transport):
-    Consumer = _ReadCommittedConsumer
 
 
 def create_faust_app(settings: FaustSettings) -> Any:
@@ -89,7 +58,7 @@ def create_faust_app(settings: FaustSettings) -> Any:
         web_tables_enabled=False,
         web_router_enabled=False,
     )
-    app.transport = _ReadCommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
+    app.transport = CommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
     _add_metrics_view(app)
     return app
 
@@ -143,7 +112,8 @@ def _add_metrics_view(app: Any) -> None:
 def _add_health_views(app: Any, health: WorkerHealth) -> None:
     @app.page("/livez", name="livez")
     async def livez(view: View, _request: Request) -> Response:
-        return view.json({"status": "ok"})
+        alive = health.liveness.is_alive
+        return view.json(health.liveness.answer(), status=200 if alive else 503)
 
     @app.page("/readyz", name="readyz")
     async def readyz(view: View, _request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from typing import NoReturn
 
 log = logging.getLogger(__name__)
@@ -12,6 +13,6 @@ FATAL_STATUS = 70
 
 def leave(why: str) -> NoReturn:
     """End the process before anything is acknowledged; the log is read again from there."""
-    log.critical("leaving: %s", why, exc_info=True)
+    log.critical("leaving: %s", why, exc_info=sys.exc_info()[0] is not None)
     logging.shutdown()
     os._exit(FATAL_STATUS)
