@@ -1,6 +1,7 @@
 """The checker finds what is wrong with events, ranking and dead letters."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,8 +167,10 @@ def a_published_letter_has_no_reason(folder: Folder) -> None:
 
 def a_good_command_is_dead(folder: Folder) -> None:
     row = folder.rows(disposition="APPLIED")[3]
-    letter = folder.first("database/dead_letters")
-    folder.add("database/dead_letters", letter | place_of(row))
+    is_it = at({name: row[name] for name in ("partition", "offset")})
+    record = folder.first("topics/" + row["topic"].removeprefix("x-"), is_it)
+    sent = {n: {"base64": b64encode(record[n].encode()).decode()} for n in ("key", "value")}
+    folder.add("database/dead_letters", {**place_of(row), **sent, "reason": "UNDECODABLE"})
 
 
 DEFECTS = {

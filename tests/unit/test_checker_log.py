@@ -17,7 +17,7 @@ LOG, RESULTS = "database/command_log", "topics/command-results"
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
-    write_sample(folder, 500)
+    write_sample(folder, 700)
     return folder
 
 

@@ -154,12 +154,12 @@ class _Run:
     def _unheard(self, kind: str, payload: Json) -> None:
         """A connection breaks; half of these commands were written."""
         command_id = self._log.new_id()
-        if self._number % 2:
+        if self._chance.random() < 0.5:
             self._apply(kind, command_id, payload)
-        key = f"key {command_id}" if self._number % 3 else None
+        key = f"key {command_id}" if self._chance.random() < 0.7 else None
         silent = {"ack": "unknown", "doneAtMs": None, "idempotencyKey": key}
         attempt = self._line(kind, payload, **silent)
-        if key and self._number % 5:
+        if key and self._chance.random() < 0.6:
             self._over_http(
                 kind, payload, commandId=command_id, idempotencyKey=key, retryOf=attempt["number"]
             )
