@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--python-version 3.11 setup.cfg -
 
-.PHONY: help run test bench lint setup setup-test lock clean
+.PHONY: help run test bench chaos chaos-long lint setup setup-test lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -21,6 +21,12 @@ test: lint ## Run every check and every test, real services included
 
 bench: setup-test ## Measure Fairline against a lock per request, on real services
 	@$(BIN)/python -m benchmarks.first
+
+chaos: setup-test ## Harm Fairline for minutes, and check that nothing is lost or done twice
+	@$(BIN)/python -m tests.chaos
+
+chaos-long: setup-test ## The same for an hour, with fifty kills of a worker
+	@$(BIN)/python -m tests.chaos --long
 
 lint: setup-test ## Check style and types
 	@$(BIN)/ruff check

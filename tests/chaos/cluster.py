@@ -19,6 +19,7 @@ from app.services.ports import free_port
 from app.services.postgres import Postgres
 from app.services.valkey import Valkey
 from app.settings import Settings
+from tests.chaos import clock
 from tests.chaos.proxies import FaultProxy
 from tests.installation import environment
 
@@ -97,6 +98,8 @@ class Member:
     port: int
     database: FaultProxy
     redis: FaultProxy
+    clock: Path
+    """The skew of its clock, where it has one that may go wrong."""
     child: Child = field(init=False)
     asked: str = ""
     asked_at: float = 0.0
@@ -237,9 +240,25 @@ class Cluster:
             }
         )
         settings.data_dir.mkdir()
-        command = (sys.executable, "-m", *self.program.split(), *words)
-        launch = Launch(command, log=self.log_of(name), environment=environment(settings))
-        return Member(name, lambda: Child(launch), port, database, redis)
+        clock_file = settings.data_dir / "clock"
+        clock.set_skew(clock_file, 0)
+        program = "tests.chaos.clock" if name in self._with_a_clock() else self.program
+        launch = Launch(
+            (sys.executable, "-m", *program.split(), *words),
+            log=self.log_of(name),
+            environment={**environment(settings), clock.VARIABLE: str(clock_file)},
+        )
+        return Member(name, lambda: Child(launch), port, database, redis, clock_file)
+
+    def _with_a_clock(self) -> set[str]:
+        """Name the processes whose clock may go wrong: the last of each kind, if it is ours."""
+        if self.program != "app.cli":
+            return set()
+        return {f"worker-{self.shape.workers}", f"edge-{self.shape.edges}"}
+
+    def clocks(self) -> list[Member]:
+        """List the processes whose clock may go wrong."""
+        return [self.members[name] for name in sorted(self._with_a_clock())]
 
     def log_of(self, name: str) -> Path:
         """Where a process writes its log."""

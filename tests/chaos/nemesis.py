@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from tests.chaos.clock import set_skew
 from tests.chaos.cluster import SESSION_TIMEOUT_SECONDS, Cluster, Member, now_ms
 from tests.chaos.proxies import BEGIN, COMMIT
 from tests.chaos.schedule import Due
@@ -63,7 +64,7 @@ class Nemesis:
         """What is going on, for people."""
 
     async def run(self, dues: list[Due], started_at: float) -> None:
-        """Carry out one fault after the other; the next one waits for recovery from the last."""
+        """Carry out one fault after the other; each waits until the one before is got over."""
         for due in dues:
             await asyncio.sleep(max(0.0, started_at + due.at_seconds - time.monotonic()))
             await self._do(due.kind)
@@ -74,8 +75,16 @@ class Nemesis:
         fault = await getattr(self, f"_{kind}")()
         fault.end_ms = fault.end_ms or now_ms()
         self.now = f"{kind} {fault.target}: recovering"
-        fault.recovered_ms = await self._watch.moved_past_now()
+        fault.recovered_ms = await self._recovered(fault)
         self.faults.append(fault)
+
+    async def _recovered(self, fault: Fault) -> int | None:
+        """Wait until each user partition gives new records their outcomes; and for the victim."""
+        moved_ms = await self._watch.moved_past_now()
+        if moved_ms is None or fault.kind not in ("edge_kill", "ranking_kill"):
+            return moved_ms
+        member = self._cluster.members[fault.target]
+        return now_ms() if await comes_true(member.is_ready, BACK_SECONDS_MAX) else None
 
     def _one(self, kind: str) -> Member:
         running = [member for member in self._cluster.named(kind) if member.is_running]
@@ -179,6 +188,17 @@ class Nemesis:
         fault.end()
         return fault
 
+    async def _clock_skew(self) -> Fault:
+        """Set one process' clock some minutes ahead or back, and then right again."""
+        member = self._random.choice(self._cluster.clocks())
+        seconds = self._random.choice((-1, 1)) * self._random.uniform(60, 600)
+        fault = Fault("clock_skew", member.name, note=f"{seconds:+.0f} s")
+        set_skew(member.clock, seconds)
+        await asyncio.sleep(self._random.uniform(4, 8))
+        set_skew(member.clock, 0)
+        fault.end()
+        return fault
+
     async def _poison_burst(self) -> Fault:
         fault = Fault("poison_burst", "user-commands")
         await self._burst()
@@ -190,4 +210,5 @@ class Nemesis:
         for member in self._cluster.members.values():
             member.database.delay_seconds = 0.0
             member.database.release()
+            set_skew(member.clock, 0)
             member.signal(signal.SIGCONT)

@@ -61,9 +61,7 @@ class Run:
         self.workload = Workload(options.seed, options.shares)
         self.watch = Watch(cluster.kafka.url, PARTITIONS)
         clients = [f"kafka-{n + 1}" for n in range(workload.CLIENTS["kafka"])]
-        self.direct = DirectProducers(
-            cluster.kafka.url, PARTITIONS, [*clients, workload.SETUP, "poisoner"]
-        )
+        self.direct = DirectProducers(cluster.kafka.url, PARTITIONS, [*clients, workload.SETUP])
         urls = [member.url for member in cluster.named("edge")]
         self.shoppers = Shoppers(urls, self.memory, self.history)
         self.nemesis = Nemesis(cluster, self.watch, options.seed, self._burst)
@@ -87,10 +85,15 @@ class Run:
         assert not open_ends, open_ends
         await asyncio.sleep(0.05)
 
-    async def offer(self) -> None:
-        """Send attempts at a fixed rate, whatever becomes of the earlier ones."""
+    async def offer(self, harm: asyncio.Task[None]) -> None:
+        """Send attempts at a fixed rate, whatever becomes of the earlier ones.
+
+        It goes on until the time is over, and the nemesis has done all that it wanted.
+        """
         self.started_at_ms, self.started_at = now_ms(), time.monotonic()
-        while (elapsed := time.monotonic() - self.started_at) < self.options.seconds:
+        while (
+            elapsed := time.monotonic() - self.started_at
+        ) < self.options.seconds or not harm.done():
             while self.offered < elapsed * self.options.per_second:
                 self.offered += 1
                 self._start(next(self._attempts))
@@ -194,10 +197,9 @@ async def carry_out(run: Run) -> list[str]:
     url = cluster.postgres.url
     snapshots = asyncio.create_task(take_snapshots(url, options.folder / "snapshots.jsonl"))
     dues = schedule(options.seed, options.seconds, options.faults)
-    offering = asyncio.create_task(run.offer())
-    await asyncio.sleep(0)
-    await run.nemesis.run(dues, time.monotonic())
-    await offering
+    harm = asyncio.create_task(run.nemesis.run(dues, time.monotonic()))
+    await run.offer(harm)
+    await harm
     stuck = await run.settle()
     snapshots.cancel()
     await run.ask_again()

@@ -19,6 +19,24 @@ KINDS = (
     "ranking_kill",
     "clock_skew",
 )
+SHORT = {"worker_kill": 5, "broker_kill": 2, "database_kill": 2, "worker_stop": 2}
+"""What a run of some minutes does of the worst; all else once."""
+LONG = {
+    "worker_kill": 50,
+    "broker_kill": 20,
+    "database_kill": 20,
+    "worker_stop": 20,
+    "commit_cut": 15,
+    "redis_outage": 5,
+    "slow_database": 5,
+    "poison_burst": 5,
+    "edge_kill": 8,
+    "worker_term": 5,
+    "edge_term": 5,
+    "ranking_kill": 5,
+    "clock_skew": 5,
+}
+"""What an hour does."""
 QUIET_SECONDS = 8.0
 """At the beginning, so that there is something to lose."""
 
