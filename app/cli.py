@@ -10,6 +10,7 @@ import click
 from app.addresses import address_of, answers_ok, require_free
 from app.cli_audit import audit
 from app.cli_catalog import coupon, product
+from app.cli_dlq import dlq
 from app.cli_log import log_group
 from app.cli_ranking import check, rebuild, run_batch, show
 from app.cli_services import services
@@ -162,6 +163,7 @@ main.add_command(audit)
 main.add_command(product)
 main.add_command(coupon)
 main.add_command(log_group)
+main.add_command(dlq)
 main.add_command(services)
 main.add_command(show_settings)
 

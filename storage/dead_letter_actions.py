@@ -198,3 +198,12 @@ async def find_closing(connection: AsyncConnection, letter: LetterPlace) -> Clos
     query = sa.select(*_closing_columns).where(_at(dead_letter_closings, letter))
     row = (await connection.execute(query)).first()
     return None if row is None else Closing(*row)
+
+
+def replay_of(closing: Closing) -> LetterPlace | None:
+    """Return the place of the replay that closed a letter; None for a discard."""
+    epoch, topic = closing.by_epoch, closing.by_topic
+    partition, offset = closing.by_partition, closing.by_offset
+    if epoch is None or topic is None or partition is None or offset is None:
+        return None
+    return LetterPlace(epoch, topic, partition, offset)
