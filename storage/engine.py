@@ -20,6 +20,17 @@ SQLITE_BUSY_MS = 10_000
 _WRITES = "fairline_writes"
 
 
+class _SqliteConnection(sqlite3.Connection):
+    """Gives its lock back when it is closed, whatever is still open of it."""
+
+    def close(self) -> None:
+        # A task that is cancelled leaves a statement open, and SQLite keeps a closed connection,
+        # with its transaction and the file's lock, until the last statement is collected.
+        if self.in_transaction:
+            self.rollback()
+        super().close()
+
+
 class Database:
     """An engine, and the two ways into it: `begin` to write, `connect` to read."""
 
@@ -70,7 +81,12 @@ class Database:
 def create_database(url: str, *, connections_max: int = 10) -> Database:
     """Make a database of an SQLAlchemy URL with an async driver. Nothing is opened yet."""
     if sa.make_url(url).get_backend_name() == "sqlite":
-        engine = create_async_engine(url, pool_size=connections_max, max_overflow=0)
+        engine = create_async_engine(
+            url,
+            pool_size=connections_max,
+            max_overflow=0,
+            connect_args={"factory": _SqliteConnection},
+        )
         _prepare_sqlite(engine)
         return Database(engine)
     limits = {

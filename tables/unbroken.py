@@ -10,8 +10,8 @@ T = TypeVar("T")
 async def unbroken(work: Coroutine[Any, Any, T]) -> T:
     """Do a short piece of work to its end, and only then be cancelled.
 
-    A transaction that is left in the middle may keep SQLite locked until others give up, and
-    what the driver raises instead of the cancellation looks like any other failure.
+    Who takes something in a transaction must know whether it has it, to give it back. (For the
+    transaction alone this is not needed: one that is cancelled is rolled back at once.)
     """
     task = asyncio.create_task(work)
     try:
