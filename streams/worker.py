@@ -14,14 +14,17 @@ from streams.codec import CommandReader
 from streams.dead_letter_alarm import Thresholds
 from streams.dead_letter_watch import DeadLetterWatch
 from streams.decisions import Rulebook
+from streams.faust_watch import FaustWatch, LookLimits
 from streams.gaps import GapCloser
 from streams.health import WorkerHealth
 from streams.intake import Intake
 from streams.leave import leave
 from streams.log_identity import Log, identify_log, look_at_log
 from streams.log_reader import LogReader
+from streams.metrics import LAG, show_alarms, show_lines
 from streams.publisher import Publisher
 from streams.retention import Pruner
+from streams.survey import Survey
 from streams.topics import DAY_MS, Topics
 
 _LOOK_SECONDS = 0.2
@@ -48,11 +51,14 @@ class CommandWorker:
         database: Database,
         topics: Topics,
         limits: CommandLimits,
+        *,
+        looks: LookLimits | None = None,
     ) -> None:
         self._faust_settings = faust_settings
         self._database = database
         self._topics = topics
         self._limits = limits
+        self._looks = looks or LookLimits()
         self._log_reader = LogReader(faust_settings.kafka_url)
         self._publisher = Publisher(faust_settings.kafka_url, topics)
         self._watches: list[asyncio.Task[None]] = []
@@ -79,8 +85,10 @@ class CommandWorker:
         )
         await self._app.start()
         gaps = GapCloser(self._database, self._log_reader, epoch)
+        survey = self._make_survey()
         self._watches = [
-            asyncio.create_task(self._keep_watch()),
+            asyncio.create_task(survey.run()),
+            asyncio.create_task(self._keep_watch(survey)),
             asyncio.create_task(gaps.run(self._assigned)),
             asyncio.create_task(self._dead_letters.run()),
             asyncio.create_task(self._make_pruner().run(self._assigned)),
@@ -126,13 +134,25 @@ class CommandWorker:
             await asyncio.sleep(_LOOK_SECONDS)
         return f"Faust crashed: {self._app.crash_reason!r}"
 
-    async def _keep_watch(self) -> None:
+    def _make_survey(self) -> Survey:
+        return Survey(
+            self._database,
+            self._log_reader,
+            self._topics.commands,
+            self.health,
+            ask_seconds=self._looks.look_seconds,
+        )
+
+    async def _keep_watch(self, survey: Survey) -> None:
         """Keep the health's facts up to date."""
+        health, watch = self.health, FaustWatch(self._app, self.health.liveness, self._looks)
         while True:
-            app = self._app
-            self.health.partitions = len(app.consumer.assignment())
-            self.health.consuming = bool(self.health.partitions) and not app.rebalancing
-            await asyncio.sleep(_LOOK_SECONDS)
+            health.is_assigned, health.is_recovered = watch.is_assigned, watch.is_recovered
+            spans = survey.spans(watch.assigned)
+            watch.look(spans, may_move=health.database_answers and health.broker_answers)
+            show_lines(LAG, {key: span.end - span.mark for key, span in spans.items()})
+            show_alarms(health.alarms)
+            await asyncio.sleep(self._looks.look_seconds)
 
     def _assigned(self) -> set[tuple[str, int]]:
         return {(tp.topic, tp.partition) for tp in self._app.consumer.assignment()}

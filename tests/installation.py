@@ -23,6 +23,7 @@ from storage.engine import Database, create_database
 from storage.migrate import upgrade_async
 from storage.schema import metadata
 from streams.admin import committed_offsets, ensure_topics
+from streams.faust_watch import LookLimits
 from streams.topics import Topics
 from streams.worker import CommandLimits, CommandWorker
 from tests.client import Listener, Producer, eventually, listening, producing
@@ -112,10 +113,10 @@ class Installation:
         await ensure_topics(self.settings.kafka_url, self.topics.all)
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[CommandWorker]:
+    async def worker(self, looks: LookLimits | None = None) -> AsyncIterator[CommandWorker]:
         """A command worker in this process; it takes commands when the block begins."""
         database = create_database(self.settings.sqlalchemy_url)
-        worker = self._make_worker(database)
+        worker = self._make_worker(database, looks)
         try:
             await worker.start()
             await eventually(lambda: worker.health.is_ready, "a ready worker")
@@ -124,7 +125,7 @@ class Installation:
             await worker.stop()
             await database.dispose()
 
-    def _make_worker(self, database: Database) -> CommandWorker:
+    def _make_worker(self, database: Database, looks: LookLimits | None) -> CommandWorker:
         settings = self.settings
         limits = CommandLimits(
             balance_max=settings.balance_max,
@@ -133,7 +134,7 @@ class Installation:
             retry_seconds_max=settings.retry_seconds_max,
         )
         faust = faust_settings(settings, "commands", free_port())
-        return CommandWorker(faust, database, self.topics, limits)
+        return CommandWorker(faust, database, self.topics, limits, looks=looks)
 
     @asynccontextmanager
     async def observed(self) -> AsyncIterator[tuple[Producer, Listener]]:
@@ -212,10 +213,9 @@ async def install(kafka_url: str, database_url: str, folder: Path, **changes: An
         kafka_url=kafka_url,
         database_url=database_url,
         topic_prefix=f"t{secrets.token_hex(4)}-",
-        partitions=PARTITIONS,
         data_dir=folder,
         session_timeout_seconds=6,
-        **changes,
+        **{"partitions": PARTITIONS, **changes},
     )
     installation = Installation(settings, topics_in(settings))
     await upgrade_async(settings.sqlalchemy_url)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from storage.engine import Database
+from streams.service_watch import Watch
 from streams.topics import Topics
 from web.appender import Appender
 from web.backlog import Limits
 from web.catalog import Catalog
 from web.command_path import CommandPath, Parts
 from web.edge import EDGE, Checks, Edge
-from web.lines import EndOffsets, Lines, Marks, Watch
+from web.lines import EndOffsets, Lines, Marks
 from web.metrics import count_request
 from web.problems import DATABASE_AWAY, KAFKA_AWAY, answer_problems, expect
 from web.reads import Reads

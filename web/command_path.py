@@ -16,10 +16,11 @@ from storage.errors import Failure, failure_of
 from streams import codec, wire
 from streams.kinds import KINDS
 from streams.outcomes import Answer
+from streams.service_watch import Watch
 from streams.topics import Topics
 from web.appender import Acknowledgement, Appender
 from web.backlog import Limits, Line, retry_after
-from web.lines import Lines, Watch
+from web.lines import Lines
 from web.problems import (
     KAFKA_AWAY,
     KAFKA_FULL,

@@ -1,10 +1,8 @@
-"""The lines of all partitions of the command topics, and the two watches that keep them true."""
+"""The lines of all partitions of the command topics, and what keeps them true."""
 
-import asyncio
-import logging
 import time
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -13,12 +11,6 @@ from storage.marks import load_marks
 from streams.metrics import WAITING, show_lines
 from streams.topics import Topic
 from web.backlog import Line
-
-log = logging.getLogger(__name__)
-
-POLL_SECONDS = 0.5
-# Within two seconds of a loss nothing is accepted any more; a busy machine may take a while.
-POLL_SECONDS_MAX = 1.5
 
 
 class Lines:
@@ -44,53 +36,6 @@ class Lines:
             for topic, lines in self._lines.items()
             for number, line in enumerate(lines)
         ]
-
-
-class Service(Protocol):
-    """Something that may be away."""
-
-    async def ask(self) -> None:
-        """Ask it for news; raises where it is away."""
-
-    async def stop(self) -> None:
-        """Disconnect."""
-
-
-class Watch:
-    """Asks a service again and again, so that its absence is known before a command is sent."""
-
-    def __init__(self, name: str, service: Service, away: str) -> None:
-        self.name = name
-        self.away = away
-        self.is_ready = False
-        self._service = service
-        self._fault: str | None = "not asked yet"
-
-    async def run(self) -> None:
-        """Ask until cancelled."""
-        try:
-            while True:
-                await self.ask_once()
-                await asyncio.sleep(POLL_SECONDS)
-        finally:
-            await self._service.stop()
-
-    async def ask_once(self) -> None:
-        """Ask; each change between well and away is logged once."""
-        try:
-            async with asyncio.timeout(POLL_SECONDS_MAX):
-                await self._service.ask()
-        except Exception as error:
-            self._turn_away(error)
-        else:
-            if self._fault is not None:
-                log.info("%s answers", self.name)
-            self.is_ready, self._fault = True, None
-
-    def _turn_away(self, error: Exception) -> None:
-        if self.is_ready or self._fault != repr(error):
-            log.warning("%s does not answer: %r", self.name, error)
-        self.is_ready, self._fault = False, repr(error)
 
 
 class EndOffsets:

@@ -5,8 +5,9 @@ import logging
 
 import pytest
 
+from streams.service_watch import Watch
 from streams.topics import topics_of
-from web.lines import Lines, Watch
+from web.lines import Lines
 
 
 class Service:
