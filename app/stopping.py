@@ -7,14 +7,13 @@ that waits for nothing, and a second signal does not wait for the clock.
 
 import asyncio
 import logging
-import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
-from streams.leave import FATAL_STATUS, leave
+from streams.loop_watch import leave_soon
 
 log = logging.getLogger("fairline")
 
@@ -22,7 +21,6 @@ log = logging.getLogger("fairline")
 # promised. It is longer than a send or a statement may take, so that work in hand is finished
 # unless something is away; what is not finished then comes again from the log.
 STOP_SECONDS_MAX = 15.0
-LAST_WORDS_SECONDS_MAX = 1.0
 
 T = TypeVar("T")
 
@@ -36,7 +34,7 @@ class Stop:
 
     def __init__(
         self,
-        leave: Callable[[str], None] = leave,
+        leave: Callable[[str], None] = leave_soon,
         seconds_max: float = STOP_SECONDS_MAX,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -63,8 +61,6 @@ class Stop:
             self._clock = _after(self._seconds_max, self._end, late)
 
     def _end(self, why: str) -> None:
-        # Even where nobody takes what is logged.
-        _after(LAST_WORDS_SECONDS_MAX, os._exit, FATAL_STATUS)
         self._leave(f"{why}; waited for {', in there for '.join(self._waits_for) or 'nothing'}")
 
     @contextmanager

@@ -21,13 +21,12 @@ from streams.intake import Intake
 from streams.leave import leave
 from streams.log_identity import Log, identify_log, look_at_log
 from streams.log_reader import LogReader
+from streams.membership import LOOK_SECONDS, Membership
 from streams.metrics import LAG, show_alarms, show_lines
 from streams.publisher import Publisher
 from streams.retention import Pruner
 from streams.survey import Survey
 from streams.topics import DAY_MS, Topics
-
-_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +128,11 @@ class CommandWorker:
         )
 
     async def failed(self) -> str:
-        """Return, with the reason, once Faust has given up; the process should leave."""
-        while not self._app.crashed:  # noqa: ASYNC110 - Faust has no event for it.
-            await asyncio.sleep(_LOOK_SECONDS)
-        return f"Faust crashed: {self._app.crash_reason!r}"
+        """Return, with the reason, once the worker cannot go on; the process should leave."""
+        membership = Membership(self._app)
+        while not (why := membership.why_ended()):  # noqa: ASYNC110 - Faust has no event.
+            await asyncio.sleep(LOOK_SECONDS)
+        return why
 
     def _make_survey(self) -> Survey:
         return Survey(

@@ -15,6 +15,7 @@ from storage.engine import Database
 from streams.admin import ensure_topics
 from streams.app import FaustSettings
 from streams.leave import leave
+from streams.membership import LOOK_SECONDS, Membership
 from streams.topics import Topic, Topics
 from tables.app import RankingHooks, changelog_topic, create_ranking_app
 from tables.checking import Checks
@@ -30,7 +31,6 @@ from tables.views import Sources, add_views
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.2
 SEND_SECONDS_MAX = 12
 # A broker that is away must not hold up a worker that is to stop.
 LAST_SECONDS_MAX = 2.0
@@ -117,7 +117,7 @@ class RankingWorker:
         app, live = self._app, self._live
         is_present = live.assignment.generation == app.consumer_generation_id
         return {
-            "alive": self._why_failed() is None,
+            "alive": not (app.crashed or self._why_ended()),
             "consuming": not app.rebalancing and not app.in_recovery,
             "loaded": is_present and live.loaded_at_ms > 0,
         }
@@ -146,17 +146,18 @@ class RankingWorker:
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(coroutine))
 
-    def _why_failed(self) -> str | None:
-        if self._app.crashed:
-            return f"Faust crashed: {self._app.crash_reason!r}"
+    def _why_ended(self) -> str:
         for task in self._tasks:
             if task.done() and not task.cancelled() and task.exception() is not None:
                 return f"{task.get_coro()!r} ended: {task.exception()!r}"
-        return None
+        return ""
 
     async def failed(self) -> str:
         """Return, with the reason, once the worker cannot go on; the process should leave."""
-        while (why := self._why_failed()) is None:  # noqa: ASYNC110 - Faust has no event.
+        membership = Membership(self._app)
+        while not (  # noqa: ASYNC110 - Faust has no event.
+            why := membership.why_ended() or self._why_ended()
+        ):
             await asyncio.sleep(LOOK_SECONDS)
         return why
 
