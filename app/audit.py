@@ -42,17 +42,16 @@ async def audit(settings: Settings, watch: Watch) -> Verdict:
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """Open the database of these settings, which must be there, while the block runs.
 
-    Raises StartError where it is not, or stops answering.
+    Raises StartError where it is not there, or where a database fails in the block.
     """
     url = settings.sqlalchemy_url
-    shown = without_password(url)
     require_file(url)
     database = create_database(url, connections_max=2)
     try:
         yield database
     except (OSError, SQLAlchemyError) as error:
         reason = str(error).splitlines()[0][:200]
-        message = f"cannot audit {shown}: {reason}; has `fairline migrate` made its tables?"
+        message = f"the audit of {without_password(url)} cannot go on: {reason}"
         raise StartError(message) from error
     finally:
         await database.dispose()
