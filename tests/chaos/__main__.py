@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from tests.chaos.cluster import Shape
+from tests.chaos.cluster import Servers, Shape
 from tests.chaos.figures import figures_of
 from tests.chaos.run import Options, Run, alive, carry_out
 from tests.chaos.schedule import KINDS, LONG, SHORT
@@ -52,7 +53,17 @@ async def show(run: Run) -> None:
 async def do(options: Options) -> None:
     """Carry a run out, with its progress shown."""
     console.print("starting Kafka, PostgreSQL, Valkey and the processes")
-    async with alive(options) as run:
+    servers = Servers(options.folder)
+    try:
+        await servers.start()
+        await do_on(servers, options)
+    finally:
+        servers.stop()
+
+
+async def do_on(servers: Servers, options: Options) -> None:
+    """The same on servers that run."""
+    async with alive(options, servers) as run:
         showing = asyncio.create_task(show(run))
         try:
             stuck = await carry_out(run)
@@ -118,7 +129,7 @@ def main(rate: float, faults: tuple[str, ...], workers: int, **asked: Any) -> No
         command="python -m tests.chaos " + " ".join(words),
     )
     console.print(f"seed {seed}, evidence in {folder}", soft_wrap=True)
-    asyncio.run(do(options))
+    uvloop.run(do(options))
     sys.exit(judge(folder))
 
 

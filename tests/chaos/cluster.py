@@ -2,15 +2,18 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import asyncpg
 
 from app.addresses import answers_ok
 from app.services.child import Child, Launch
@@ -150,40 +153,76 @@ class Member:
         return await asyncio.to_thread(answers_ok, f"{self.url}/readyz")
 
 
+class Servers:
+    """Kafka, PostgreSQL and Valkey in one folder; installations may share them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.kafka = Kafka(folder / "kafka", free_port())
+        self.postgres = Postgres(folder / "postgres", free_port())
+        self.valkey = Valkey(folder / "valkey", free_port())
+        services = (self.kafka, self.postgres, self.valkey)
+        self.named = {each.name: Server(each) for each in services}
+
+    async def start(self) -> None:
+        """Start all three and wait until they answer."""
+        for server in self.named.values():
+            server.service.prepare()
+        await asyncio.gather(*(server.start() for server in self.named.values()))
+
+    async def new_database(self) -> str:
+        """Make an empty database and return its URL."""
+        name = f"chaos_{secrets.token_hex(4)}"
+        await execute(self.postgres.url, f"CREATE DATABASE {name}")
+        return urlsplit(self.postgres.url)._replace(path=f"/{name}").geturl()
+
+    def stop(self) -> None:
+        """End all three."""
+        for server in self.named.values():
+            server.stop()
+
+
+async def execute(database_url: str, *statements: str) -> None:
+    """Carry out statements on a database, one after the other."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 @dataclass(frozen=True)
 class Shape:
-    """How many processes of each kind there are."""
+    """How many processes of each kind there are, and what program they are."""
 
     edges: int = 2
     workers: int = 3
     rankings: int = 1
+    program: str = "app.cli"
 
 
 class Cluster:
-    """All of it in one folder: servers, proxies, processes, and the supervisor of these."""
+    """One installation: its database and topics, its processes, and the supervisor of these."""
 
-    def __init__(self, folder: Path, shape: Shape, program: str = "app.cli") -> None:
+    def __init__(self, folder: Path, servers: Servers, shape: Shape) -> None:
         self.folder = folder
+        self.servers = servers
         self.shape = shape
-        self.program = program
-        self.kafka = Kafka(folder / "kafka", free_port())
-        self.postgres = Postgres(folder / "postgres", free_port())
-        self.valkey = Valkey(folder / "valkey", free_port())
-        self.servers = {each.name: Server(each) for each in self._services}
+        self.kafka_url = servers.kafka.url
+        self.database_url = ""
+        self.topic_prefix = f"c{secrets.token_hex(4)}-"
         self.members: dict[str, Member] = {}
         self.exits: list[Exit] = []
         self._tending: asyncio.Task[None] | None = None
 
-    @property
-    def _services(self) -> tuple[Kafka, Postgres, Valkey]:
-        return self.kafka, self.postgres, self.valkey
+    async def start(self, loosened: Sequence[str] = ()) -> None:
+        """Make a database and topics, start the processes, and wait until all are ready.
 
-    async def start(self) -> None:
-        """Start the servers, make tables and topics, start the processes, wait for all."""
-        for service in self._services:
-            service.prepare()
-        await asyncio.gather(*(server.start() for server in self.servers.values()))
+        `loosened` are statements that take something off the database before anybody uses it.
+        """
+        self.database_url = await self.servers.new_database()
         await self._migrate()
+        await execute(self.database_url, *loosened)
         for name, words, port_name in self._roles():
             self.members[name] = await self._member(name, words, port_name)
             self.members[name].start()
@@ -208,9 +247,10 @@ class Cluster:
     def settings(self) -> Settings:
         """What all processes share; each adds its own ports and proxies."""
         return Settings(
-            kafka_url=self.kafka.url,
-            database_url=self.postgres.url,
-            redis_url=self.valkey.url,
+            kafka_url=self.kafka_url,
+            database_url=self.database_url,
+            redis_url=self.servers.valkey.url,
+            topic_prefix=self.topic_prefix,
             partitions=PARTITIONS,
             session_timeout_seconds=SESSION_TIMEOUT_SECONDS,
             order_expiry_seconds=60,
@@ -226,14 +266,17 @@ class Cluster:
         ]
 
     async def _member(self, name: str, words: list[str], port_name: str) -> Member:
-        database, redis = FaultProxy(self.postgres.port), FaultProxy(self.valkey.port)
+        database, redis = (
+            FaultProxy(self.servers.postgres.port),
+            FaultProxy(self.servers.valkey.port),
+        )
         await database.open()
         await redis.open()
         port = free_port()
         settings = self.settings.model_copy(
             update={
-                "database_url": _through(self.postgres.url, database.port),
-                "redis_url": _through(self.valkey.url, redis.port),
+                "database_url": _through(self.database_url, database.port),
+                "redis_url": _through(self.servers.valkey.url, redis.port),
                 "data_dir": self.folder / name,
                 "edge_number": int(name[-1]),
                 port_name: port,
@@ -242,7 +285,7 @@ class Cluster:
         settings.data_dir.mkdir()
         clock_file = settings.data_dir / "clock"
         clock.set_skew(clock_file, 0)
-        program = "tests.chaos.clock" if name in self._with_a_clock() else self.program
+        program = "tests.chaos.clock" if name in self._with_a_clock() else self.shape.program
         launch = Launch(
             (sys.executable, "-m", *program.split(), *words),
             log=self.log_of(name),
@@ -252,7 +295,7 @@ class Cluster:
 
     def _with_a_clock(self) -> set[str]:
         """Name the processes whose clock may go wrong: the last of each kind, if it is ours."""
-        if self.program != "app.cli":
+        if self.shape.program != "app.cli":
             return set()
         return {f"worker-{self.shape.workers}", f"edge-{self.shape.edges}"}
 
@@ -290,7 +333,7 @@ class Cluster:
             await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
-        """End everything: the processes first, the servers then."""
+        """End all processes; the servers go on."""
         if self._tending is not None:
             self._tending.cancel()
         for member in self.members.values():
@@ -307,8 +350,6 @@ class Cluster:
         deadline = time.monotonic() + STOP_SECONDS_MAX
         for member in self.members.values():
             member.child.stop(max(0.1, deadline - time.monotonic()))
-        for server in self.servers.values():
-            server.stop()
 
 
 def _through(url: str, port: int) -> str:

@@ -11,7 +11,7 @@ from aiokafka.partitioner import murmur2
 from confluent_kafka import KafkaException, Message, Producer
 
 from tests.chaos import poison
-from tests.chaos.cluster import now_ms
+from tests.chaos.cluster import PARTITIONS, Cluster, now_ms
 from tests.chaos.history import History
 from tests.chaos.memory import Memory
 from tests.chaos.workload import KEY_FIELDS, TOPICS, Planned
@@ -24,6 +24,7 @@ class ToSend(NamedTuple):
     """A record on its way; without a partition the key decides."""
 
     topic: str
+    """Without the installation's prefix."""
     key: bytes | None
     value: bytes | None
     partition: int | None = None
@@ -32,12 +33,12 @@ class ToSend(NamedTuple):
 class DirectProducers:
     """Producers, idempotent and acknowledged by all replicas; each is a client of its own."""
 
-    def __init__(self, kafka_url: str, partitions: int, clients: Sequence[str]) -> None:
-        self._partitions = partitions
+    def __init__(self, cluster: Cluster, clients: Sequence[str]) -> None:
+        self._prefix = cluster.topic_prefix
         self._producers = {
             name: Producer(
                 {
-                    "bootstrap.servers": kafka_url,
+                    "bootstrap.servers": cluster.kafka_url,
                     "enable.idempotence": True,
                     "acks": "all",
                     "partitioner": "murmur2_random",
@@ -71,8 +72,8 @@ class DirectProducers:
         return ack
 
     def _poison(self, planned: Planned) -> tuple[ToSend, dict[str, Any]]:
-        home = (murmur2(b"1") & 0x7FFFFFFF) % self._partitions
-        raw = poison.make(planned.payload["kind"], planned.id, home, self._partitions)
+        home = (murmur2(b"1") & 0x7FFFFFFF) % PARTITIONS
+        raw = poison.make(planned.payload["kind"], planned.id, home, PARTITIONS)
         told = {"value": _base64(raw.value), "key": _base64(raw.key), "payload": planned.payload}
         return ToSend(poison.TOPIC, raw.key, raw.value, raw.partition), told
 
@@ -90,10 +91,11 @@ class DirectProducers:
             }
             done.set_result(("acknowledged", place))
 
+        topic = self._prefix + record.topic
         chosen = {} if record.partition is None else {"partition": record.partition}
         try:
             self._producers[client].produce(
-                record.topic, record.value, record.key, on_delivery=tell, **chosen
+                topic, record.value, record.key, on_delivery=tell, **chosen
             )
         except (BufferError, KafkaException):
             return "refused", None

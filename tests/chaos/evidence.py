@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 from confluent_kafka import KafkaError, Message, TopicPartition
 
-from tests.chaos.cluster import now_ms
+from tests.chaos.cluster import PARTITIONS, Cluster, now_ms
 from tests.chaos.watch import RESULTS, TOPICS, Watch, consumer_of
 
 DUMPED_TOPICS = (*TOPICS, RESULTS, "order-events", "product-sales", "dead-letters")
@@ -91,20 +91,21 @@ def _bytes(value: bytes) -> dict[str, str]:
     return {"base64": base64.b64encode(value).decode()}
 
 
-def dump_topics(kafka_url: str, partitions: int, folder: Path) -> None:
+def dump_topics(cluster: Cluster, folder: Path) -> None:
     """Write every committed record of every topic."""
     folder.mkdir(exist_ok=True)
     for topic in DUMPED_TOPICS:
         with (folder / f"{topic}.jsonl").open("w") as lines:
-            for message in _records(kafka_url, topic, partitions):
+            for message in _records(cluster, topic):
                 lines.write(json.dumps(_shown(message)) + "\n")
 
 
-def _records(kafka_url: str, topic: str, partitions: int) -> Any:
-    consumer = consumer_of(kafka_url, **{"enable.partition.eof": True})
-    consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+def _records(cluster: Cluster, topic: str) -> Any:
+    name = cluster.topic_prefix + topic
+    consumer = consumer_of(cluster.kafka_url, **{"enable.partition.eof": True})
+    consumer.assign([TopicPartition(name, number, 0) for number in range(PARTITIONS)])
     ended: set[int] = set()
-    while len(ended) < partitions:
+    while len(ended) < PARTITIONS:
         for message in consumer.consume(1000, 1):
             error = message.error()
             if error is None:

@@ -44,6 +44,7 @@ def figures_of(folder: Path, *, slack: float = 1.0) -> Figures:
         f"{each['member']} with {each['code']}" for each in run["exits"] if not each["asked"]
     ]
     told.append(f"left unasked and came back: {', '.join(unasked) or 'none'}")
+    told.append(f"the harness itself was late by {run['lagSeconds']:g} s at worst")
     failed = list(_failed_while_rolling(folder, run["faults"]))
     return Figures(told, missed + failed + [f"stuck: {line}" for line in run["stuck"]])
 

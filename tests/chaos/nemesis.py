@@ -148,7 +148,7 @@ class Nemesis:
 
     async def _kill_server(self, name: str, kind: str) -> Fault:
         fault = Fault(kind, name)
-        server = self._cluster.servers[name]
+        server = self._cluster.servers.named[name]
         server.kill()
         seconds = self._random.uniform(2, 6)
         fault.note = f"down for {seconds:.1f} s and its start"
@@ -171,9 +171,9 @@ class Nemesis:
 
     async def _redis_outage(self) -> Fault:
         fault = Fault("redis_outage", "valkey")
-        self._cluster.servers["valkey"].kill()
+        self._cluster.servers.named["valkey"].kill()
         await asyncio.sleep(self._random.uniform(5, 10))
-        await self._cluster.servers["valkey"].start()
+        await self._cluster.servers.named["valkey"].start()
         fault.end()
         return fault
 

@@ -3,14 +3,14 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tests.chaos import workload
-from tests.chaos.cluster import PARTITIONS, Cluster, Shape, now_ms
+from tests.chaos.cluster import Cluster, Servers, Shape, now_ms
 from tests.chaos.direct import DirectProducers
 from tests.chaos.evidence import (
     dump_database,
@@ -26,12 +26,12 @@ from tests.chaos.shoppers import Shoppers
 from tests.chaos.watch import Watch
 from tests.chaos.workload import Planned, Shares, Workload
 
-DRAIN_SECONDS_MAX = 120.0
 IN_FLIGHT_MAX = 5_000
 ASKED_SHARE = 50
 """One of so many known commands is asked for again while the run goes on."""
 ASKED_AT_THE_END = 600
 BURST = 300
+TICK_SECONDS = 0.002
 RANKING_TRIES = 30
 
 
@@ -46,7 +46,9 @@ class Options:
     folder: Path
     shape: Shape = field(default_factory=Shape)
     shares: Shares = field(default_factory=Shares)
-    program: str = "app.cli"
+    loosened: Sequence[str] = ()
+    """What is taken off the database before the run."""
+    drain_seconds_max: float = 120.0
     command: str = ""
 
 
@@ -59,13 +61,15 @@ class Run:
         self.history = History(options.folder / "history.jsonl")
         self.memory = Memory()
         self.workload = Workload(options.seed, options.shares)
-        self.watch = Watch(cluster.kafka.url, PARTITIONS)
+        self.watch = Watch(cluster)
         clients = [f"kafka-{n + 1}" for n in range(workload.CLIENTS["kafka"])]
-        self.direct = DirectProducers(cluster.kafka.url, PARTITIONS, [*clients, workload.SETUP])
+        self.direct = DirectProducers(cluster, [*clients, workload.SETUP])
         urls = [member.url for member in cluster.named("edge")]
         self.shoppers = Shoppers(urls, self.memory, self.history)
         self.nemesis = Nemesis(cluster, self.watch, options.seed, self._burst)
         self.offered = 0
+        self.lag_seconds = 0.0
+        """How late the harness itself was at worst: its proxies were as late."""
         self.skipped = 0
         self.started_at_ms = self.ended_at_ms = 0
         self.started_at = 0.0
@@ -81,7 +85,7 @@ class Run:
         """Define products and coupons, and wait until that is done."""
         for planned in self.workload.setup():
             assert await self.direct.send(planned, self.memory, self.history) == "acknowledged"
-        open_ends = await wait_until_drained(self.cluster.postgres.url, self.watch, 30)
+        open_ends = await wait_until_drained(self.cluster.database_url, self.watch, 30)
         assert not open_ends, open_ends
         await asyncio.sleep(0.05)
 
@@ -97,7 +101,9 @@ class Run:
             while self.offered < elapsed * self.options.per_second:
                 self.offered += 1
                 self._start(next(self._attempts))
-            await asyncio.sleep(0.002)
+            slept_at = time.monotonic()
+            await asyncio.sleep(TICK_SECONDS)
+            self.lag_seconds = max(self.lag_seconds, time.monotonic() - slept_at - TICK_SECONDS)
         self.ended_at_ms = now_ms()
 
     def _start(self, planned: Planned) -> None:
@@ -135,7 +141,9 @@ class Run:
             await asyncio.wait(self._sending)
         await self.direct.close()
         await self.shoppers.send_open_ones()
-        return await wait_until_drained(self.cluster.postgres.url, self.watch, DRAIN_SECONDS_MAX)
+        return await wait_until_drained(
+            self.cluster.database_url, self.watch, self.options.drain_seconds_max
+        )
 
     async def ask_again(self) -> None:
         """Ask for everything that was late, and for a sample of the rest."""
@@ -154,7 +162,8 @@ class Run:
             "offeredPerSecond": self.options.per_second,
             "offered": self.offered,
             "skipped": self.skipped,
-            "topicPrefix": "",
+            "lagSeconds": round(self.lag_seconds, 3),
+            "topicPrefix": self.cluster.topic_prefix,
             "setup": {"products": workload.PRODUCTS, "coupons": workload.COUPONS},
             "limits": {"balanceMax": self.cluster.settings.balance_max},
             "sessionTimeoutSeconds": self.cluster.settings.session_timeout_seconds,
@@ -165,14 +174,14 @@ class Run:
 
 
 @asynccontextmanager
-async def alive(options: Options) -> AsyncIterator[Run]:
+async def alive(options: Options, servers: Servers) -> AsyncIterator[Run]:
     """A cluster that is up, with clients that are connected; all of it ended afterwards."""
     options.folder.mkdir(parents=True, exist_ok=True)
-    cluster = Cluster(options.folder, options.shape, options.program)
+    cluster = Cluster(options.folder, servers, options.shape)
     run = None
     serving: list[asyncio.Task[None]] = []
     try:
-        await cluster.start()
+        await cluster.start(options.loosened)
         run = Run(options, cluster)
         serving = [
             asyncio.create_task(run.direct.serve()),
@@ -194,7 +203,7 @@ async def alive(options: Options) -> AsyncIterator[Run]:
 async def carry_out(run: Run) -> list[str]:
     """Offer the workload under faults, settle, and write the evidence; return what is stuck."""
     options, cluster = run.options, run.cluster
-    url = cluster.postgres.url
+    url = cluster.database_url
     snapshots = asyncio.create_task(take_snapshots(url, options.folder / "snapshots.jsonl"))
     dues = schedule(options.seed, options.seconds, options.faults)
     harm = asyncio.create_task(run.nemesis.run(dues, time.monotonic()))
@@ -208,7 +217,7 @@ async def carry_out(run: Run) -> list[str]:
     (options.folder / "run.json").write_text(json.dumps(run.note(stuck), indent=1))
     (options.folder / "ranking.json").write_text(json.dumps(ranking, indent=1))
     await dump_database(url, options.folder / "database")
-    await asyncio.to_thread(dump_topics, cluster.kafka.url, PARTITIONS, options.folder / "topics")
+    await asyncio.to_thread(dump_topics, cluster, options.folder / "topics")
     return stuck
 
 

@@ -13,8 +13,10 @@ from tests.chaos.history import History
 from tests.chaos.memory import Memory
 from tests.chaos.workload import PATHS, Planned
 
-TRIES_MAX = 4
-AGAIN_SECONDS = 0.7
+TRIES_MAX = 2
+AGAIN_SECONDS = 1.0
+WAITING_MAX = 100
+"""So many may wait to try again; where everybody fails, more of them would only be a load."""
 ANSWER_SECONDS_MAX = 12.0
 CONNECTIONS_MAX = 400
 OWN_NUMBERS = 10_000_000_000
@@ -44,6 +46,7 @@ class Shoppers:
             timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX),
             connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
         )
+        self._waiting = 0
         self.open_keys: dict[str, Planned] = {}
         """Commands of which no client knows the outcome, by idempotency key."""
         self.late: dict[str, None] = {}
@@ -57,9 +60,19 @@ class Shoppers:
             first = first or answered.ack
             if answered.ack == "acknowledged" or answered.status in (400, 409):
                 break
-            await asyncio.sleep(AGAIN_SECONDS * (tries + 1))
+            if tries + 1 == TRIES_MAX or not await self._wait_politely(answered):
+                break
             planned = self._again(planned)
         return first
+
+    async def _wait_politely(self, answered: Answered) -> bool:
+        """Wait as long as the edge asked for; False where too many wait already."""
+        if self._waiting >= WAITING_MAX:
+            return False
+        self._waiting += 1
+        await asyncio.sleep(float(answered.retry_after or AGAIN_SECONDS))
+        self._waiting -= 1
+        return True
 
     async def send_open_ones(self) -> None:
         """Send again each command of which nobody knows whether it was carried out."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from tests.chaos.cluster import now_ms
+from tests.chaos.cluster import PARTITIONS, Cluster, now_ms
 from tests.chaos.waiting import comes_true
 
 TOPICS = ("user-commands", "coupon-commands", "catalog-commands")
@@ -34,16 +34,16 @@ def consumer_of(kafka_url: str, **more: object) -> Consumer:
 class Watch:
     """The last offset of each command partition that an outcome was told of."""
 
-    def __init__(self, kafka_url: str, partitions: int) -> None:
-        self._consumer = consumer_of(kafka_url)
-        self._ends = consumer_of(kafka_url)
-        self._partitions = partitions
+    def __init__(self, cluster: Cluster) -> None:
+        self._consumer = consumer_of(cluster.kafka_url)
+        self._ends = consumer_of(cluster.kafka_url)
+        self._prefix = cluster.topic_prefix
         self.last: dict[tuple[str, int], int] = {}
         self.outcomes = 0
 
     async def serve(self) -> None:
         """Listen until cancelled."""
-        results = [TopicPartition(RESULTS, n, 0) for n in range(self._partitions)]
+        results = [TopicPartition(self._prefix + RESULTS, n, 0) for n in range(PARTITIONS)]
         self._consumer.assign(results)
         while True:
             for message in self._consumer.consume(500, 0):
@@ -64,10 +64,10 @@ class Watch:
         ends = {}
         with suppress(KafkaException):
             for topic in topics:
-                for number in range(self._partitions):
-                    asked = TopicPartition(topic, number)
+                for number in range(PARTITIONS):
+                    asked = TopicPartition(self._prefix + topic, number)
                     _, end = self._ends.get_watermark_offsets(asked, timeout=2)
-                    ends[topic, number] = end
+                    ends[asked.topic, number] = end
             return ends
         return {}
 
