@@ -23,7 +23,8 @@ from storage.command_log import (
 from storage.engine import Database
 from storage.marks import Mark, insert_marks
 from storage.retention import LogPartition, Pruned, load_pruned
-from streams.retention import SLICE_ROWS, Bounds, Partition, Pruner
+from streams import retention
+from streams.retention import Bounds, Partition, Pruner
 from tests.client import eventually
 from tests.contract.conftest import written
 
@@ -162,15 +163,21 @@ async def test_a_broker_whose_clock_runs_ahead_makes_nothing_old(database: Datab
     assert await offsets(database) == [1, 2]
 
 
-async def test_two_that_prune_at_once_take_turns(database: Database, other: Database) -> None:
-    number = 2 * SLICE_ROWS + 5
+async def test_those_that_prune_at_once_take_turns(
+    database: Database, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In many small slices, so that they meet.
+    monkeypatch.setattr(retention, "SLICE_ROWS", 10)
+    monkeypatch.setattr(retention, "_REST_SECONDS_MIN", 0)
+    monkeypatch.setattr(retention, "_REST_FACTOR", 0)
+    number = 405
     await fill(database, [row(offset) for offset in range(number)])
     bounds = Bounds(NOW_MS, 1, {(USERS.topic, 0): number})
 
     async def go(by: Pruner) -> int:
         return sum([rows async for rows in by.prune(USERS, bounds)])
 
-    gone = await asyncio.gather(*(go(pruner(each)) for each in (database, other)))
+    gone = await asyncio.gather(*(go(pruner(each)) for each in (database, other) * 2))
     assert sum(gone) == number - 1
     assert await offsets(database) == [number - 1] == await offsets(database, schema.command_ids)
     async with database.connect() as connection:
