@@ -275,8 +275,8 @@ class Cluster:
         port = free_port()
         settings = self.settings.model_copy(
             update={
-                "database_url": _through(self.database_url, database.port),
-                "redis_url": _through(self.servers.valkey.url, redis.port),
+                "database_url": through(self.database_url, database.port),
+                "redis_url": through(self.servers.valkey.url, redis.port),
                 "data_dir": self.folder / name,
                 "edge_number": int(name[-1]),
                 port_name: port,
@@ -352,7 +352,7 @@ class Cluster:
             member.child.stop(max(0.1, deadline - time.monotonic()))
 
 
-def _through(url: str, port: int) -> str:
+def through(url: str, port: int) -> str:
     """Lead a URL through a proxy on this machine."""
     parts = urlsplit(url)
     credentials = f"{parts.username}:{parts.password}@" if parts.username else ""
