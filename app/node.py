@@ -29,7 +29,7 @@ from tables.top_lists import TopListReader
 from tables.worker import RankingWorker
 from web.app import EdgeSettings, create_edge
 from web.backlog import Limits
-from web.edge import Checks
+from web.edge import Others
 
 log = logging.getLogger("fairline")
 
@@ -60,13 +60,13 @@ async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stop = await stack.enter_async_context(_process())
         database = await stack.enter_async_context(_database(settings))
-        checks: Checks = {}
+        others: Others = {}
         if with_worker:
             worker = _command_worker(settings, database)
-            checks = {"worker": worker.health.checks}
+            others = {"worker": worker.health}
             await stack.enter_async_context(_running(worker, stop))
         await stack.enter_async_context(serving_metrics(settings))
-        await stack.enter_async_context(_edge(settings, database, checks, stop))
+        await stack.enter_async_context(_edge(settings, database, others, stop))
         await _until_stopped("edge", database, stop)
 
 
@@ -120,7 +120,7 @@ def _ranking_worker(settings: Settings, database: Database) -> RankingWorker:
 
 @contextlib.asynccontextmanager
 async def _edge(
-    settings: Settings, database: Database, checks: Checks, stop: Stop
+    settings: Settings, database: Database, others: Others, stop: Stop
 ) -> AsyncIterator[None]:
     topics = topics_in(settings)
     top_lists = TopListReader(settings.kafka_url, topics, settings.ranking_hours)
@@ -134,7 +134,7 @@ async def _edge(
         stream_clients_max=settings.stream_clients_max,
         limits=Limits(settings.queue_seconds_max, settings.session_timeout_seconds),
     )
-    edge = create_edge(edge_settings, database, top_lists=top_lists, more_checks=checks)
+    edge = create_edge(edge_settings, database, top_lists=top_lists, others=others)
     runner = web.AppRunner(edge, access_log=None, handle_signals=False, shutdown_timeout=2)
     try:
         await stop.unless_asked(top_lists.start())

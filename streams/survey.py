@@ -77,7 +77,7 @@ class Survey:
             await asyncio.sleep(self._ask_seconds)
 
     async def _ask_broker(self) -> None:
-        watch = Watch("kafka", self._ends, seconds_max=ANSWER_SECONDS_MAX)
+        watch = Watch("broker", self._ends, seconds_max=ANSWER_SECONDS_MAX)
         while True:
             await watch.ask_once()
             self._health.broker_answers = watch.is_ready

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from storage.engine import Database
+from streams.liveness import Liveness
 from streams.service_watch import Watch
 from streams.topics import Topics
 from web.appender import Appender
 from web.backlog import Limits
 from web.catalog import Catalog
 from web.command_path import CommandPath, Parts
-from web.edge import EDGE, Checks, Edge
-from web.lines import EndOffsets, Lines, Marks
+from web.edge import EDGE, Edge, Others
+from web.edge_watch import EdgeWatch
+from web.end_offsets import EndOffsets
+from web.lines import Lines, Marks
 from web.metrics import count_request
 from web.problems import DATABASE_AWAY, KAFKA_AWAY, answer_problems, expect
 from web.reads import Reads
@@ -49,15 +52,15 @@ def create_edge(
     database: Database,
     *,
     top_lists: LiveTop,
-    more_checks: Checks | None = None,
+    others: Others | None = None,
 ) -> web.Application:
     """Make the edge of a database that is open and stays so; nothing is connected yet.
 
-    It serves at once and is ready once `GET /readyz` says so. `more_checks` are asked for its
-    sake too: names and truths by the name of their part.
+    It serves at once and is ready once `GET /readyz` says so. `others` are the parts of this
+    process that are no edge's, by name: their health is told too.
     """
     app = web.Application(middlewares=[answer_problems], client_max_size=BODY_BYTES_MAX)
-    app[EDGE] = edge = _make_edge(settings, database, top_lists, more_checks or {})
+    app[EDGE] = edge = _make_edge(settings, database, top_lists, others or {})
     for route in ROUTES:
         route.kwargs["expect_handler"] = expect
     app.add_routes(ROUTES)
@@ -77,7 +80,7 @@ def create_edge(
 
 
 def _make_edge(
-    settings: EdgeSettings, database: Database, top_lists: LiveTop, more_checks: Checks
+    settings: EdgeSettings, database: Database, top_lists: LiveTop, others: Others
 ) -> Edge:
     parts = _wire(settings, database)
     cache = create_cache(settings.redis_url, settings.cache_prefix)
@@ -92,22 +95,25 @@ def _make_edge(
         sold_out=SoldOut(cache, database),
         top_lists=top_lists,
         board=TopBoard(top_lists, catalog, settings.stream_clients_max),
-        more_checks=more_checks,
+        liveness=Liveness(),
+        others=others,
         broker=settings.kafka_url,
     )
 
 
 def _wire(settings: EdgeSettings, database: Database) -> Parts:
     lines = Lines(settings.topics.commands)
-    kafka_url, results = settings.kafka_url, settings.topics.command_results
+    kafka_url, topic = settings.kafka_url, settings.topics.command_results
+    results = Results(kafka_url, topic, settings.edge_number, lines)
+    ends = EndOffsets(kafka_url, lines, results)
     return Parts(
         topics=settings.topics,
         database=database,
         lines=lines,
-        results=Results(kafka_url, results, settings.edge_number, lines),
+        results=results,
         appender=Appender(kafka_url, settings.topics.commands),
         watches=(
-            Watch("kafka", EndOffsets(kafka_url, lines), KAFKA_AWAY),
+            Watch("broker", ends, KAFKA_AWAY),
             Watch("database", Marks(database, lines), DATABASE_AWAY),
         ),
     )
@@ -117,8 +123,11 @@ def _wire(settings: EdgeSettings, database: Database) -> Parts:
 async def _running(edge: Edge, stop_seconds: float) -> AsyncIterator[None]:
     """Keep every part running; what was handed over is sent before the end."""
     parts = edge.parts
-    runs = [parts.appender.run(), parts.results.run(), *(watch.run() for watch in parts.watches)]
-    tasks = [asyncio.create_task(run) for run in runs]
+    runs = {"producer": parts.appender.run(), "results": parts.results.run()}
+    runs |= {watch.name: watch.run() for watch in parts.watches}
+    running = {name: asyncio.create_task(run) for name, run in runs.items()}
+    watch = EdgeWatch(edge.liveness, parts.results, parts.watches)
+    tasks = [*running.values(), asyncio.create_task(watch.run(running))]
     try:
         yield
     finally:

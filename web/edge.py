@@ -1,11 +1,13 @@
 """What the handlers of one edge share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import web
 
 from storage.engine import Database
+from streams.liveness import Liveness
 from web.catalog import Catalog
 from web.command_path import CommandPath, Parts
 from web.reads import Reads
@@ -14,7 +16,18 @@ from web.sold_out import SoldOut
 from web.top_board import TopBoard
 from web.top_lists import LiveTop
 
-Checks = Mapping[str, Callable[[], Mapping[str, bool]]]
+
+class Part(Protocol):
+    """Another part of this process, whose health is told with the edge's."""
+
+    liveness: Liveness
+
+    def checks(self) -> Mapping[str, bool]:
+        """Return each check by name; the part is ready when all hold."""
+        ...
+
+
+Others = Mapping[str, Part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +43,8 @@ class Edge:
     sold_out: SoldOut
     top_lists: LiveTop
     board: TopBoard
-    more_checks: Checks
+    liveness: Liveness
+    others: Others
     broker: str
 
 

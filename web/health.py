@@ -1,5 +1,7 @@
 """Whether this edge lives, and whether it can serve; and the list of its resources."""
 
+from typing import Any
+
 from aiohttp import web
 
 from streams.outcomes import Answer
@@ -8,9 +10,26 @@ from web.problems import respond
 from web.shapes import encode
 
 
-async def tell_alive(_request: web.Request) -> web.Response:
-    """Answer that the process serves requests."""
-    return respond(Answer(200, encode({"status": "alive"})))
+async def tell_alive(request: web.Request) -> web.Response:
+    """Answer each check; 503 with what is wrong, and since when, where only a new start helps."""
+    edge = request.app[EDGE]
+    body = edge.liveness.answer()
+    for part, other in edge.others.items():
+        body = body_with(body, part, other.liveness.answer())
+    return respond(Answer(200 if body["status"] == "ok" else 503, encode(body)))
+
+
+def body_with(body: dict[str, Any], part: str, other: dict[str, Any]) -> dict[str, Any]:
+    """Add another part's answer, its checks under the part's name."""
+    named = {
+        key: {f"{part}.{name}": told for name, told in other[key].items()}
+        for key in ("checks", "faults")
+    }
+    return {
+        "status": body["status"] if other["status"] == "ok" else other["status"],
+        "checks": body["checks"] | named["checks"],
+        "faults": body["faults"] | named["faults"],
+    }
 
 
 async def tell_ready(request: web.Request) -> web.Response:
@@ -36,8 +55,8 @@ def checks_of(edge: Edge) -> dict[str, bool]:
     checks["results"] = parts.results.is_ready
     checks["topLists"] = edge.top_lists.ready
     checks["accepting"] = not edge.commands.is_closing
-    for part, ask in edge.more_checks.items():
-        checks |= {f"{part}.{name}": holds for name, holds in ask().items()}
+    for part, other in edge.others.items():
+        checks |= {f"{part}.{name}": holds for name, holds in other.checks().items()}
     return checks
 
 

@@ -1,10 +1,7 @@
-"""The lines of all partitions of the command topics, and what keeps them true."""
+"""The lines of all partitions of the command topics, and how the marks are learned."""
 
 import time
 from collections.abc import Iterable
-from typing import Any
-
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from storage.engine import Database
 from storage.marks import load_marks
@@ -36,38 +33,6 @@ class Lines:
             for topic, lines in self._lines.items()
             for number, line in enumerate(lines)
         ]
-
-
-class EndOffsets:
-    """Asks the broker how far each command topic is written, on a connection of its own."""
-
-    def __init__(self, kafka_url: str, lines: Lines) -> None:
-        self._kafka_url = kafka_url
-        self._lines = {TopicPartition(topic, n): line for topic, n, line in lines.items()}
-        self._consumer: Any = None
-
-    async def ask(self) -> None:
-        """Learn every end; raises whatever the broker's absence raises."""
-        if self._consumer is None:
-            self._consumer = await self._connect()
-        known = {place: line.end_offset for place, line in self._lines.items()}
-        ends = await self._consumer.end_offsets(list(self._lines))
-        for place, end in ends.items():
-            self._lines[place].see_end(end, known[place])
-
-    async def _connect(self) -> Any:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka_url, enable_auto_commit=False)
-        try:
-            await consumer.start()
-        except BaseException:
-            await consumer.stop()
-            raise
-        return consumer
-
-    async def stop(self) -> None:
-        """Disconnect."""
-        if self._consumer is not None:
-            await self._consumer.stop()
 
 
 class Marks:

@@ -38,15 +38,22 @@ class Results:
     def __init__(self, kafka_url: str, topic: Topic, edge_number: int, lines: Lines) -> None:
         self.partition = edge_number % topic.partitions
         self._kafka_url = kafka_url
-        self._place = TopicPartition(topic.name, self.partition)
+        self.place = TopicPartition(topic.name, self.partition)
         self._lines = lines
         self._waiters: dict[str, Waiter] = {}
         self._position: int | None = None
+        self.end = 0
+        """How far the partition was written when the broker was last asked."""
 
     @property
     def is_ready(self) -> bool:
         """Tell whether no result of a command that is sent from now on can be missed."""
         return self._position is not None
+
+    @property
+    def position(self) -> int | None:
+        """The offset of the next result to be read; None until the start is fixed."""
+        return self._position
 
     def expect(self, token: str, command_id: str) -> asyncio.Future[wire.CommandResult]:
         """Return the future of the result with this token; `forget` it in the end."""
@@ -88,13 +95,15 @@ class Results:
         )
         try:
             await consumer.start()
-            consumer.assign([self._place])
+            consumer.assign([self.place])
             if self._position is None:
-                self._position = (await consumer.end_offsets([self._place]))[self._place]
-            consumer.seek(self._place, self._position)
+                self._position = (await consumer.end_offsets([self.place]))[self.place]
+            consumer.seek(self.place, self._position)
             while True:
                 batches = await consumer.getmany(timeout_ms=_POLL_MS)
-                self._take(batches.get(self._place, ()))
+                self._take(batches.get(self.place, ()))
+                # Markers of a stranger's transaction are passed without a record.
+                self._position = await consumer.position(self.place)
         finally:
             await consumer.stop()
 

@@ -131,7 +131,7 @@ async def test_without_a_broker_nothing_is_accepted_and_all_is_readable(
         assert (await customer.get("/api/v1/products")).body == {"products": []}
         assert (await customer.get("/livez")).status == 200
         checks = await customer.checks()
-        assert (checks["kafka"], checks["producer"], checks["results"]) == (False,) * 3
+        assert (checks["broker"], checks["producer"], checks["results"]) == (False,) * 3
 
 
 @asynccontextmanager

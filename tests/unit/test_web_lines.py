@@ -31,7 +31,7 @@ async def test_an_absence_is_noticed_and_told_once(caplog: pytest.LogCaptureFixt
     service = Service()
     watch = Watch("kafka", service, "Kafka cannot be reached.")
     assert not watch.is_ready
-    with caplog.at_level(logging.INFO, logger="web.lines"):
+    with caplog.at_level(logging.INFO, logger="streams.service_watch"):
         for fault in (None, None, OSError("away"), OSError("away"), None):
             service.fault = fault
             await watch.ask_once()
