@@ -10,6 +10,7 @@ import pytest
 
 from tests.chaos.checker import check, verdict
 from tests.chaos.checker.evidence import Fault
+from tests.chaos.checker.reading import Readers
 from tests.chaos.checker.worth import is_within, windows_of
 from tests.chaos.sample.folder import Folder
 from tests.chaos.sample.run import write_sample
@@ -69,6 +70,15 @@ def test_what_is_right_has_no_violation_and_counts(sample: Path) -> None:
     assert found.exit_code == verdict.OK
     assert found.counts["succeeded"] >= 1_000
     assert found.counts["faults worker_kill"] == 1
+
+
+def test_the_form_of_the_evidence_names_every_file() -> None:
+    form = (CHECKER / "README.md").read_text()
+    named = [name for name, _ in Readers("").by_file()]
+    assert [
+        n for n in named if f"`{n.rpartition('/')[2].removesuffix('.jsonl')}" not in form
+    ] == []
+    assert all(f"`{name}.json`" in form for name in ("run", "ranking"))
 
 
 def test_every_rule_has_a_name_of_its_own_and_a_sentence() -> None:
