@@ -22,6 +22,10 @@ COLOURS = (
     "#17becf",
     "#bcbd22",
     "#7f7f7f",
+    "#393b79",
+    "#637939",
+    "#843c39",
+    "#7b4173",
 )
 
 
@@ -40,7 +44,8 @@ def picture_of(told: Json) -> str:
         for axes in (throughput, waiting, latency):
             _mark(axes, told["faults"], kinds)
             axes.grid(visible=True, alpha=0.3)
-        faults.set_xlim(0, max(told["run"]["seconds"], 1))
+        ends = [fault["windowEndSeconds"] for fault in told["faults"]]
+        faults.set_xlim(0, max(told["run"]["seconds"], 1, *ends))
         faults.set_xlabel("seconds since the run began")
         drawn = StringIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
