@@ -91,6 +91,11 @@ def a_claim_is_of_another_place(folder: Folder) -> None:
     )
 
 
+def a_claim_is_of_nothing(folder: Folder) -> None:
+    claim = folder.first("database/command_ids")
+    folder.add("database/command_ids", claim | {"command_id": new_id()})
+
+
 def a_repeat_has_another_outcome(folder: Folder) -> None:
     row = folder.rows(disposition="REPEATED", type="ChargeBalance", status=200)[0]
     body = '{"balance": 1}'
@@ -190,6 +195,7 @@ DEFECTS = {
     a_row_has_another_time: {"rows_have_the_brokers_time"},
     a_repeat_is_decided_again: {"every_command_has_one_first_row", "claims_name_the_first_rows"},
     a_claim_is_of_another_place: {"claims_name_the_first_rows"},
+    a_claim_is_of_nothing: {"claims_name_the_first_rows"},
     a_repeat_has_another_outcome: {"repeats_have_the_first_outcome"},
     a_result_is_lost: {"every_row_has_a_result"},
     a_result_tells_something_else: {"results_say_what_rows_say"},

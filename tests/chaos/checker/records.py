@@ -86,6 +86,12 @@ def claims_name_the_first_rows(evidence: Evidence) -> Iterator[str]:
     )
     for principal, command_id, claims, right in found:
         yield f"command {command_id} of {principal}: {claims} claims, {right or 0} of its place"
+    unfounded = evidence.rows(
+        """SELECT c.principal, c.command_id FROM command_ids c WHERE NOT EXISTS (SELECT 1
+            FROM command_log l WHERE l.command_id = c.command_id AND l.principal = c.principal)"""
+    )
+    for principal, command_id in unfounded:
+        yield f"{principal} claims command {command_id}, which has no row"
 
 
 def repeats_have_the_first_outcome(evidence: Evidence) -> Iterator[str]:
