@@ -38,6 +38,8 @@ NOT_RUN = {
     'eval "$(fairline services up)"': "tests/integration/test_services.py runs the command",
     "fairline run": "tests/e2e/test_run.py runs it",
     "fairline ranking check": "tests/integration/test_ranking_check.py runs it",
+    "fairline log prune": "tests/integration/test_retention.py runs it",
+    "fairline log prune --dry-run": "tests/integration/test_retention.py runs it",
     "fairline ranking rebuild": "tests/integration/test_ranking_check.py runs it",
 }
 """Commands that documents show and no test runs as they stand, each with the reason."""
