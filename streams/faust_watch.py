@@ -1,7 +1,7 @@
 """Looks at a Faust app from outside: whether its agents go on with the work that is there.
 
-Faust itself says nothing. An agent that waits for ever, a fetcher that has ended, a division of
-the group that never ends: the process runs on, and its users wait.
+Faust itself says nothing. An agent that waits for ever, a fetcher that has ended: the process runs
+on, and its users wait. Whether the app still takes part in its group is asked by `Membership`.
 """
 
 from collections import defaultdict
@@ -30,8 +30,6 @@ class LookLimits:
     # A batch is given up after 15 s and a send after 12, so an agent that is only slow moves in
     # between; and what stands still for good is told within 30 s.
     looks_max: int = 20
-    # A group divides its partitions within 20 s, and each of its batches may end before.
-    dividing_looks_max: int = 90
 
 
 class FaustWatch:
@@ -68,7 +66,6 @@ class FaustWatch:
         note("delivery", self._still_delivery(spans, unacked, may_move))
         note("fetcher", self._dead_fetcher(may_move))
         note("consumerThread", self._dead_thread())
-        note("group", self._endless_division())
 
     def _unacked(self) -> dict[str, dict[Partition, int]]:
         """Return the first offset in hand of each partition, by topic."""
@@ -131,14 +128,6 @@ class FaustWatch:
     def _dead_thread(self) -> str:
         thread = self._app.consumer._thread._thread
         return "" if thread is None or thread.is_alive() else "the consumer's thread has ended"
-
-    def _endless_division(self) -> str:
-        place = (self._app.consumer_generation_id, self._app.rebalancing_count)
-        looks = self._stillness.look("group", place, has_work=self._app.rebalancing)
-        is_endless = looks >= self._limits.dividing_looks_max
-        return (
-            "the group does not come to an end with dividing its partitions" if is_endless else ""
-        )
 
     def _stands(self, name: str, place: Hashable, *, has_work: bool) -> bool:
         return self._stillness.look(name, place, has_work=has_work) >= self._limits.looks_max

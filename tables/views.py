@@ -12,6 +12,7 @@ from streams.outcomes import Answer, epoch_ms, moment
 from streams.wire import INT64_MAX, Moment
 from tables.checking import Checks, UnsettledError
 from tables.clock import now_ms
+from tables.health import RankingHealth
 from tables.live import LiveSales
 from tables.owners import FORWARDED, OwnerAwayError, Owners, ask
 from tables.shapes import counted_window, encode_comparison
@@ -26,8 +27,8 @@ _encode = msgspec.json.Encoder().encode
 class Sources(NamedTuple):
     """What the views show, and whether this worker is fit to show it.
 
-    `status` gives each check by name: `alive` says that the process is of use at all, all of
-    them together that it has joined its group, has loaded its table and counts.
+    `status` gives each check by name: all of them together say that it has joined its group, has
+    loaded its table and counts. What it holds can be shown while a service is away.
     """
 
     live: LiveSales
@@ -35,6 +36,7 @@ class Sources(NamedTuple):
     owners: Owners
     top_lists: TopListReader
     status: Callable[[], Mapping[str, bool]]
+    health: RankingHealth
 
     @property
     def is_ready(self) -> bool:
@@ -70,12 +72,14 @@ class _Views:
         self._live = sources.live
 
     async def livez(self, _request: web.Request) -> Answer:
-        alive = self._sources.status()["alive"]
-        return _answer({"status": "ok" if alive else "failed"}, 200 if alive else 503)
+        liveness = self._sources.health.liveness
+        return _answer(liveness.answer(), 200 if liveness.is_alive else 503)
 
     async def readyz(self, _request: web.Request) -> Answer:
-        ready = self._sources.is_ready
-        body = {"status": "ok" if ready else "unready", **self._state()}
+        state = self._state()
+        checks = state["checks"] = {**self._sources.health.services(), **state["checks"]}
+        ready = all(checks.values())
+        body = {"status": "ok" if ready else "unready", **state}
         return _answer(body, 200 if ready else 503)
 
     async def table(self, _request: web.Request) -> Answer:

@@ -14,12 +14,14 @@ from domain.ranking import WINDOW_HOURS, Window
 from storage.engine import Database
 from streams.admin import ensure_topics
 from streams.app import FaustSettings
+from streams.faust_watch import FaustWatch, LookLimits
 from streams.leave import leave
 from streams.membership import LOOK_SECONDS, Membership
 from streams.topics import Topic, Topics
 from tables.app import RankingHooks, changelog_topic, create_ranking_app
 from tables.checking import Checks
 from tables.daily import Clock, DailyBatch, DailyTerms
+from tables.health import RankingHealth
 from tables.live import LiveSales
 from tables.loading import Assignment
 from tables.owners import Owners, check_everywhere
@@ -54,6 +56,7 @@ class RankingWorker:
         hours: int = WINDOW_HOURS,
         owner: str = "",
         daily_clock: Clock | None = None,
+        looks: LookLimits | None = None,
     ) -> None:
         self._faust_settings = faust_settings
         self._database = database
@@ -70,6 +73,9 @@ class RankingWorker:
         self._zone = zone
         self._app: Any = None
         self._top_lists = TopListReader(faust_settings.kafka_url, topics, hours)
+        self.health = RankingHealth(database, faust_settings.kafka_url, topics.product_sales)
+        self._looks = looks or LookLimits()
+        self._loads = 0
 
     async def start(self) -> None:
         """Take part in the group; returns once the sums of the own partitions are loaded."""
@@ -89,6 +95,8 @@ class RankingWorker:
         self._publisher = TopPublisher(self._live, self._producer, self._topics.product_top.name)
         self._run(self._publisher.run())
         self._run(self._daily.run())
+        await self.health.start()
+        self._run(self.health.run(self._watch, self._is_loading, self._looks))
 
     def _make_app(self, producer: AIOKafkaProducer) -> None:
         hooks = RankingHooks(self._process, self.reload, self._daily.wake)
@@ -96,6 +104,7 @@ class RankingWorker:
             self._faust_settings, self._topics, self._zone, hooks, hours=self._hours
         )
         self._app = ranking.app
+        self._watch = FaustWatch(self._app, self.health.liveness, self._looks)
         self._live = LiveSales(ranking.table, hours=self._hours, owner=self._owner)
         self._loader = SalesLoader(
             self._live,
@@ -109,16 +118,18 @@ class RankingWorker:
         )
         self._owners = Owners(self._topics.product_sales.partitions, self._top_lists.lists)
         checks = Checks(self._live, self._database)
-        sources = Sources(self._live, checks, self._owners, self._top_lists, self.status)
+        sources = Sources(
+            self._live, checks, self._owners, self._top_lists, self.status, self.health
+        )
         add_views(self._app, sources)
 
     def status(self) -> dict[str, bool]:
         """Return each check by name; the worker is ready when all hold."""
-        app, live = self._app, self._live
-        is_present = live.assignment.generation == app.consumer_generation_id
+        live = self._live
+        is_present = live.assignment.generation == self._app.consumer_generation_id
         return {
-            "alive": not (app.crashed or self._why_ended()),
-            "consuming": not app.rebalancing and not app.in_recovery,
+            "assignment": self._watch.is_assigned,
+            "recovery": self._watch.is_recovered,
             "loaded": is_present and live.loaded_at_ms > 0,
         }
 
@@ -130,7 +141,12 @@ class RankingWorker:
 
         Never raises: what cannot be loaded ends the process.
         """
+        self._loads += 1
         await self._loader.load()
+        self._loads -= 1
+
+    def _is_loading(self) -> bool:
+        return self._loads > 0
 
     def _assignment(self) -> Assignment:
         topic = self._topics.product_sales
@@ -173,6 +189,7 @@ class RankingWorker:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._publisher.publish(), LAST_SECONDS_MAX)
         await self._top_lists.stop()
+        await self.health.stop()
         if self._producer is not None:
             await self._producer.stop()
 

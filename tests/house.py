@@ -25,7 +25,10 @@ _WIRE = {
 # What every process does for whoever operates it.
 _WATCH = {f"streams.{name}" for name in ("liveness", "metrics", "service_watch", "stillness")}
 # The ranking worker is a Faust app too, and is made, watched and left like the command worker.
-_FAUST = {f"streams.{name}" for name in ("admin", "app", "faust_watch", "leave", "outbox")}
+_FAUST = {
+    f"streams.{name}"
+    for name in ("admin", "app", "faust_watch", "leave", "log_reader", "membership", "outbox")
+}
 _SALES = {
     f"storage.{name}"
     for name in ("clock", "daily_ranking", "engine", "errors", "leases", "marks", "sales")

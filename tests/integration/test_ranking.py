@@ -22,6 +22,7 @@ from storage.marks import Mark, insert_marks
 from storage.schema import order_lines, orders, products
 from streams import wire
 from streams.codec import partition_of
+from streams.faust_watch import LookLimits
 from streams.outcomes import epoch_ms, moment
 from tables.top_lists import TopListReader
 from tables.worker import RankingWorker
@@ -33,13 +34,20 @@ Top = list[tuple[int, int]]
 
 
 @asynccontextmanager
-async def ranking(installation: Installation, port: int = 0) -> AsyncIterator[RankingWorker]:
+async def ranking(
+    installation: Installation, port: int = 0, looks: LookLimits | None = None
+) -> AsyncIterator[RankingWorker]:
     """A ranking worker in this process."""
     settings = installation.settings
     database = create_database(settings.sqlalchemy_url)
     faust = faust_settings(settings, "ranking", port or free_port())
     worker = RankingWorker(
-        faust, database, installation.topics, settings.zone, hours=settings.ranking_hours
+        faust,
+        database,
+        installation.topics,
+        settings.zone,
+        hours=settings.ranking_hours,
+        looks=looks,
     )
     try:
         await worker.start()

@@ -19,7 +19,7 @@ from tests.installation import Installation, install
 from tests.integration.test_worker_faults import database_behind_proxy
 
 # Twenty looks, as where it matters, but ten of them in a second.
-QUICK = LookLimits(look_seconds=0.1, looks_max=20, dividing_looks_max=200)
+QUICK = LookLimits(look_seconds=0.1, looks_max=20)
 
 
 @pytest.fixture
@@ -78,9 +78,7 @@ async def test_an_agent_that_stands_still_with_work_in_hand_is_told(
             200,
             {
                 "status": "ok",
-                "checks": dict.fromkeys(
-                    ("agents", "delivery", "fetcher", "consumerThread", "group"), True
-                ),
+                "checks": dict.fromkeys(("agents", "delivery", "fetcher", "consumerThread"), True),
                 "faults": {},
             },
         )
