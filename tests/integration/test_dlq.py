@@ -155,3 +155,7 @@ async def test_once_a_rule_is_mended_its_letters_are_replayed_in_order(
         told = await listener.result_at(retry.place)
         assert (told.status, body_of(told)["balance"], told.replayed) == (200, 10, True)
     assert await balance_of(installation, UNLUCKY) == sum(amounts)
+    # What the books say of it all holds, and can be carried out again.
+    for words in (("audit",), ("audit", "--replay")):
+        audited = await fairline(installation, *words)
+        assert audited.code == 0, audited
