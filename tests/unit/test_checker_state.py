@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.checker import check
-from tests.chaos.sample.folder import Folder, new_id
+from tests.chaos.sample.folder import Folder, new_id, rules_broken_by
 from tests.chaos.sample.run import write_sample
 from tests.chaos.sample.shop import Json, problem
 
@@ -268,7 +267,4 @@ DEFECTS = {
 def test_a_defect_is_found_by_its_rule(
     sample: Path, tmp_path: Path, plant: Callable[[Folder], None], expected: set[str]
 ) -> None:
-    folder = Folder(sample, tmp_path / "copy")
-    plant(folder)
-    found = check(folder.path).violations
-    assert {rule for rule, _ in found} == expected, found
+    assert rules_broken_by(plant, Folder(sample, tmp_path / "copy")) == expected

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
+from tests.chaos.checker import check
 from tests.chaos.sample.shop import Json
 
 Where = Callable[[Json], bool]
@@ -107,6 +108,12 @@ class Folder:
             and ids.count(line["commandId"]) == 1
             and known[line["commandId"]] == "APPLIED"
         )
+
+
+def rules_broken_by(plant: Callable[[Folder], None], folder: Folder) -> set[str]:
+    """Plant a defect and return the names of the rules that notice it."""
+    plant(folder)
+    return {rule for rule, _ in check(folder.path).violations}
 
 
 def _retold(line: Json, told: Json) -> Json:
