@@ -21,7 +21,7 @@ from storage.schema import command_log
 from streams.audit.books import Horizon, load_horizon
 from streams.audit.comparing import compare_states
 from streams.audit.portion import Past
-from streams.audit.replay import Replay
+from streams.audit.replay import LogReplay
 from streams.decisions import Rulebook
 from streams.outcomes import moment
 
@@ -32,11 +32,11 @@ async def replay(settings: Settings, into: str | None, watch: Watch) -> Verdict:
         horizon = await load_horizon(connection)
         _require_whole(horizon)
         async with _target(settings, into) as target:
-            replay = Replay(target, _rulebook(settings), Past(horizon.taken_over))
+            replay = LogReplay(target, _rulebook(settings), Past(horizon.taken_over))
             return await _carry_out(replay, connection, watch)
 
 
-async def _carry_out(replay: Replay, source: AsyncConnection, watch: Watch) -> Verdict:
+async def _carry_out(replay: LogReplay, source: AsyncConnection, watch: Watch) -> Verdict:
     await replay.run(source, watch, await estimate_rows(source, command_log))
     async with replay.target.snapshot() as made:
         states = await compare_states(source, made, watch)

@@ -29,6 +29,9 @@ class Outcomes:
             self._bury(row, first)
         elif row.disposition in (Disposition.APPLIED, Disposition.REFUSED):
             self._claim(row)
+        elif row.disposition == Disposition.REPEATED and _is_own_first(row, first):
+            # It repeats what was pruned, and stands for it from now on.
+            self._claim(row)
 
     def _has_lost_its_first(self, row_id: int, first: First | None) -> bool:
         """Tell whether the first row of this id was pruned, or gave it up to a replay."""
@@ -39,7 +42,7 @@ class Outcomes:
         return first is not None and first.claim[2:] in self._books.horizon.taken_over
 
     def _bury(self, row: LogRow, first: First | None) -> None:
-        if first is not None and first.claim[2:] == place_of(row):
+        if _is_own_first(row, first):
             self._claim(row)
         with self._books.reading(row):
             letter = Letter(*place_of(row), decode(row.body)["reason"])
@@ -48,6 +51,10 @@ class Outcomes:
     def _claim(self, row: LogRow) -> None:
         claim = Claim(row.principal or "", row.command_id or "", *place_of(row))
         self._books.accounts.tally(CLAIMS).add(repr(claim))
+
+
+def _is_own_first(row: LogRow, first: First | None) -> bool:
+    return first is not None and first.claim[2:] == place_of(row)
 
 
 def _is_command(row: LogRow) -> bool:

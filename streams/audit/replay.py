@@ -27,7 +27,7 @@ REPLAYED = Invariant("replayed-outcomes", "Each command comes out as it did, wit
 
 
 @dataclass(slots=True)
-class Replay:
+class LogReplay:
     """Decides the rows of one command log again, into a database that was empty."""
 
     target: Database

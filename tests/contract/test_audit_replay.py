@@ -14,7 +14,7 @@ from streams.audit.books import load_horizon
 from streams.audit.comparing import compare_states
 from streams.audit.passes import audit
 from streams.audit.portion import Past
-from streams.audit.replay import Replay
+from streams.audit.replay import LogReplay
 from streams.decisions import Rulebook
 from tests.contract.conftest import opened, sqlite_url
 from tests.contract.test_dead_letter_replays import (
@@ -54,7 +54,7 @@ class Replayed(dict[str, list[str]]):
 async def replayed(source: Database, target: Database, rulebook: Rulebook = RULEBOOK) -> Replayed:
     async with looking(source) as connection:
         horizon = await load_horizon(connection)
-        replay = Replay(target, rulebook, Past(horizon.taken_over))
+        replay = LogReplay(target, rulebook, Past(horizon.taken_over))
         await replay.run(connection, lambda *_: None, 0)
         async with target.snapshot() as made:
             states = await compare_states(connection, made, lambda *_: None)
