@@ -9,6 +9,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from streams.leave import leave
 from streams.liveness import Liveness
 from streams.stillness import Stillness
 
@@ -30,6 +31,8 @@ class LookLimits:
     # A batch is given up after 15 s and a send after 12, so an agent that is only slow moves in
     # between; and what stands still for good is told within 30 s.
     looks_max: int = 20
+    # Who supervises by /livez starts it anew sooner; where nobody does, the process leaves itself.
+    told_looks_max: int = 40
 
 
 class FaustWatch:
@@ -41,6 +44,7 @@ class FaustWatch:
         self._limits = limits
         self._stillness = Stillness()
         self._actors: dict[str, Any] = {}
+        self._told_looks = 0
 
     @property
     def is_assigned(self) -> bool:
@@ -66,6 +70,9 @@ class FaustWatch:
         note("delivery", self._still_delivery(spans, unacked, may_move))
         note("fetcher", self._dead_fetcher(may_move))
         note("consumerThread", self._dead_thread())
+        self._told_looks = 0 if self._liveness.is_alive else self._told_looks + 1
+        if self._told_looks > self._limits.told_looks_max:
+            leave("nobody started this process anew, and it does not go on by itself")
 
     def _unacked(self) -> dict[str, dict[Partition, int]]:
         """Return the first offset in hand of each partition, by topic."""

@@ -23,11 +23,13 @@ _WIRE = {
     for name in ("codec", "kinds", "outcomes", "records", "topics", "wire", "wire_events")
 }
 # What every process does for whoever operates it.
-_WATCH = {f"streams.{name}" for name in ("liveness", "metrics", "service_watch", "stillness")}
+_WATCH = {
+    f"streams.{name}" for name in ("leave", "liveness", "metrics", "service_watch", "stillness")
+}
 # The ranking worker is a Faust app too, and is made, watched and left like the command worker.
 _FAUST = {
     f"streams.{name}"
-    for name in ("admin", "app", "faust_watch", "leave", "log_reader", "membership", "outbox")
+    for name in ("admin", "app", "faust_watch", "log_reader", "membership", "outbox")
 }
 _SALES = {
     f"storage.{name}"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.installation import Installation, install
 from tests.integration.test_worker_faults import database_behind_proxy
 
 # Twenty looks, as where it matters, but ten of them in a second.
-QUICK = LookLimits(look_seconds=0.1, looks_max=20)
+QUICK = LookLimits(look_seconds=0.1, looks_max=20, told_looks_max=10_000)
 
 
 @pytest.fixture
@@ -89,6 +90,18 @@ async def test_an_agent_that_stands_still_with_work_in_hand_is_told(
         assert worker.health.is_ready
         go_on.set()
         await eventually(lambda: worker.health.liveness.is_alive, "a worker that goes on")
+
+
+async def test_a_worker_that_nobody_starts_anew_leaves_by_itself(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("streams.faust_watch.leave", said.append)
+    impatient = replace(QUICK, told_looks_max=3)
+    async with installation.worker(impatient) as worker:
+        for future in list(worker._app._fetcher._futures):
+            future.cancel()
+        await eventually(lambda: bool(said), "a worker that leaves")
 
 
 async def test_an_agent_that_has_ended_is_told_though_faust_began_another(

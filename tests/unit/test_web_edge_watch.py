@@ -9,7 +9,7 @@ import pytest
 from streams.liveness import Liveness
 from streams.service_watch import Watch
 from streams.topics import topics_of
-from web.edge_watch import LOOKS_MAX, EdgeWatch
+from web.edge_watch import LOOKS_MAX, TOLD_LOOKS_MAX, EdgeWatch
 from web.health import body_with
 from web.lines import Lines
 from web.results import Results
@@ -94,6 +94,19 @@ async def test_a_part_that_has_ended_is_told() -> None:
     await asyncio.wait([runs])
     await edge.look(task=runs)
     assert edge.liveness.answer()["faults"]["parts"]["what"] == "producer has ended"
+
+
+async def test_an_edge_that_nobody_starts_anew_leaves_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("web.edge_watch.leave", said.append)
+    edge = Looked()
+    edge.read_up_to(7, 8)
+    await edge.look(LOOKS_MAX + TOLD_LOOKS_MAX)
+    assert said == []
+    await edge.look()
+    assert len(said) == 1
 
 
 def test_another_part_of_the_process_is_told_under_its_name() -> None:
