@@ -111,9 +111,7 @@ class BatchDecider:
             self._bury(incoming, poison, now_ms, claims=key)
             return
         self.state.apply(decision.changes)
-        refused = isinstance(decision.outcome, Refusal)
-        disposition = Disposition.REFUSED if refused else Disposition.APPLIED
-        row = self.write(incoming, disposition, told, now_ms, outbox=outbox)
+        row = self.write(incoming, _disposition_of(decision), told, now_ms, outbox=outbox)
         self._claim(key, row)
 
     def _outbox(self, incoming: Incoming, decision: Decision) -> list[StoredEvent]:
@@ -180,6 +178,13 @@ class BatchDecider:
         )
         self.writing.rows.append(row)
         return row
+
+
+def _disposition_of(decision: Decision) -> Disposition:
+    if isinstance(decision.outcome, Refusal):
+        return Disposition.REFUSED
+    # A success that changes nothing is one of before, told again: its first row was pruned.
+    return Disposition.APPLIED if decision.changes else Disposition.REPEATED
 
 
 def key_of(incoming: Incoming) -> CommandKey | None:

@@ -26,6 +26,12 @@ from tests.traffic import (
 
 RESTOCK = wire.RestockProduct(1, 5)
 WINDOW_MS = 1_000
+TABLE_TO_TIMES = {
+    "command_log": "accepted_at_ms",
+    "balance_entries": "recorded_at_ms",
+    "orders": "created_at_ms expires_at_ms paid_at_ms",
+    "user_coupons": "issued_at_ms used_at_ms",
+}
 
 
 async def fill_shop(producer: Producer, listener: Listener) -> list[Sent]:
@@ -43,9 +49,10 @@ async def fill_shop(producer: Producer, listener: Listener) -> list[Sent]:
 
 
 async def let_a_week_pass(installation: Installation) -> None:
-    """Make every row eight days older than it is."""
-    older = f"UPDATE command_log SET accepted_at_ms = accepted_at_ms - {8 * DAY_MS}"
-    await installation.query(older)
+    """Make all that is stored eight days older than it is."""
+    for table, columns in TABLE_TO_TIMES.items():
+        older = ", ".join(f"{name} = {name} - {8 * DAY_MS}" for name in columns.split())
+        await installation.query(f"UPDATE {table} SET {older}")
 
 
 async def prune(installation: Installation, *words: str) -> int:
@@ -120,6 +127,8 @@ async def test_commands_sent_again_after_the_window_have_a_clean_answer(
             other = await producer.send(wire.ChargeBalance(2, 9), UUID(sent[8].command_id))
             assert (await listener.result_at(other.place)).status == 422
         after = await installation.state()
+        audit = await fairline(installation, "audit")
+        assert audit.code == 0, audit.out
     assert [(status, body.get("code")) for status, body in answers] == [
         (409, "COUPON_ALREADY_ISSUED"),
         (422, "IDEMPOTENCY_KEY_REUSED"),

@@ -55,6 +55,17 @@ def test_a_repeat_in_the_same_batch_gets_the_first_outcome() -> None:
     assert [(e.amount, e.recorded_at_ms) for e in state.balance_entries] == [(5, NOW_MS)]
 
 
+def test_a_charge_whose_row_was_pruned_is_a_repeat_and_claims_its_id_again() -> None:
+    state = State()
+    first = decide(CHARGE, state=state).writing.rows[0]
+    # Another batch, much later: the id is not known, the movement is.
+    writing = decide(CHARGE, state=state).writing
+    assert [row.disposition for row in writing.rows] == ["REPEATED"]
+    assert writing.rows[0].body == first.body
+    assert writing.firsts == writing.rows
+    assert len(state.balance_entries) == 1
+
+
 def test_only_the_first_of_an_id_claims_it() -> None:
     writing = decide(CHARGE, CHARGE, OTHER, JUNK).writing
     assert [(row.command_id, row.disposition) for row in writing.firsts] == [(str(ID), "APPLIED")]
