@@ -31,6 +31,7 @@ DOCUMENT_TO_TEST = {
     "docs/kafka.md": "tests/e2e/test_kafka_docs.py",
 }
 """Documents whose every example is run, and what runs them."""
+_RUN_WITH_OTHER_FILTERS = "tests/integration/test_dlq.py runs it, on letters of its own"
 NOT_RUN = {
     "make run": "tests/e2e/test_run.py runs what it ends in, `fairline run`; CI starts with make",
     "make test": "it is what runs this test",
@@ -40,6 +41,14 @@ NOT_RUN = {
     "fairline ranking check": "tests/integration/test_ranking_check.py runs it",
     "fairline log prune": "tests/integration/test_retention.py runs it",
     "fairline log prune --dry-run": "tests/integration/test_retention.py runs it",
+    "fairline dlq list": _RUN_WITH_OTHER_FILTERS,
+    "fairline dlq list --reason WRONG_PARTITION --since 2h --status all": _RUN_WITH_OTHER_FILTERS,
+    "fairline dlq show user-commands 4 17 --raw > value.json": _RUN_WITH_OTHER_FILTERS,
+    "fairline dlq replay user-commands 4 17 --value-file value.json --key 42"
+    ' --why "ticket 812"': _RUN_WITH_OTHER_FILTERS,
+    "fairline dlq replay --reason UNKNOWN_TYPE --since 2d": _RUN_WITH_OTHER_FILTERS,
+    "fairline dlq discard --topic user-commands --reason UNDECODABLE --since 1h"
+    ' --why "load test"': _RUN_WITH_OTHER_FILTERS,
     "fairline ranking rebuild": "tests/integration/test_ranking_check.py runs it",
 }
 """Commands that documents show and no test runs as they stand, each with the reason."""
