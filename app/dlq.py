@@ -155,7 +155,12 @@ async def _discard(database: Database, letter: LetterPlace, asker: Asker) -> Non
 
 
 def new_action(
-    kind: ActionKind, letter: LetterPlace, asker: Asker, now_ms: int, content: bytes | None = None
+    kind: ActionKind,
+    letter: LetterPlace,
+    asker: Asker,
+    now_ms: int,
+    *,
+    content: bytes | None = None,
 ) -> Action:
     """Make what is noted of an operator's deed."""
     actor, why = asker
