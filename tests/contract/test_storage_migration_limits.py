@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from storage import engine, migrate
 from storage.engine import Database
 from storage.migrate import open_unlimited, upgrade_async
-from tests.client import eventually
+from tests.client import SECONDS_MAX, eventually
 from tests.contract.conftest import asyncpg_url, opened
 
 OLD = "0003"
@@ -63,7 +63,7 @@ async def test_a_table_that_somebody_holds_is_not_waited_for_without_an_end(
     async with old.begin() as holder:
         await holder.execute(sa.text("LOCK TABLE accepted_commands IN ROW EXCLUSIVE MODE"))
         with pytest.raises(DBAPIError, match="lock timeout"):
-            await upgrade_async(url_of(old))
+            await asyncio.wait_for(upgrade_async(url_of(old)), SECONDS_MAX)
         assert await version_of(old) == OLD
     await upgrade_async(url_of(old))
     assert await version_of(old) != OLD

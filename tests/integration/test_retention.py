@@ -13,6 +13,7 @@ from streams import wire
 from streams.retention import Pruner
 from streams.topics import DAY_MS
 from tests.client import Listener, Producer, Sent, body_of, eventually
+from tests.edges import edge_of
 from tests.installation import Installation
 from tests.integration.test_cli_catalog import fairline
 from tests.scenario import buy, define_shop, say
@@ -138,6 +139,29 @@ async def test_commands_sent_again_after_the_window_have_a_clean_answer(
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
     # An addition that leaves nothing behind but its sum is carried out anew: it is documented.
     assert answers[3][1]["stock"] == 100 + 5 - 4 + 1 + 5
+
+
+async def test_an_edge_tells_an_outcome_within_the_window_and_404_after_it(
+    installation: Installation,
+) -> None:
+    async with edge_of(installation, is_ready=False) as customer:
+        async with installation.worker():
+            await customer.until_ready()
+            first = await customer.charge(1, 100, key="once")
+            newer = await customer.charge(1, 5)
+        known, new = (reply.headers["Command-Id"] for reply in (first, newer))
+        await let_a_week_pass(installation)
+        assert await prune(installation) == 1
+        gone = await customer.command(known)
+        assert (gone.status, gone.code) == (404, "COMMAND_NOT_FOUND")
+        assert "older than outcomes are kept" in gone.body["detail"]
+        assert (await customer.command(new)).body["state"] == "DONE"
+        async with installation.worker():
+            again = await customer.charge(1, 100, key="once")
+        assert (again.status, again.body) == (200, first.body)
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert (await customer.command(known)).body["body"] == first.body
+        assert await customer.balance(1) == 105
 
 
 async def test_an_adopted_log_is_not_applied_from_before_what_was_pruned(
