@@ -13,13 +13,22 @@ from storage.sets import one_of
 
 @dataclass(slots=True)
 class Mark:
-    """The next offset to apply, and the broker time of the last record applied."""
+    """The next offset to apply, and the broker time of the last record applied.
+
+    Every row below `published_offset` is published: the broker has its events and its outcome.
+    """
 
     topic: str
     partition: int
     epoch: int
     next_offset: int
     last_timestamp_ms: int
+    published_offset: int = 0
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """The partition whose mark this is."""
+        return self.topic, self.partition
 
 
 _columns = [partition_marks.c[name] for name in Mark.__dataclass_fields__]
@@ -57,6 +66,7 @@ def save_marks(writes: Writes, marks: Iterable[Mark]) -> None:
             "epoch": mark.epoch,
             "next_offset": mark.next_offset,
             "last_timestamp_ms": mark.last_timestamp_ms,
+            "published_offset": mark.published_offset,
         }
         for mark in marks
     ]
@@ -74,6 +84,20 @@ async def move_mark(
         partition_marks.c.epoch == epoch,
     )
     await connection.execute(sa.update(partition_marks).where(*where).values(next_offset=span[1]))
+
+
+async def raise_published(connection: AsyncConnection, mark: Mark, offset: int) -> None:
+    """Let a mark know that its rows up to an offset are published; it never goes back."""
+    where = (
+        partition_marks.c.topic == mark.topic,
+        partition_marks.c.partition == mark.partition,
+        partition_marks.c.epoch == mark.epoch,
+        partition_marks.c.published_offset < offset,
+        partition_marks.c.next_offset >= offset,
+    )
+    await connection.execute(
+        sa.update(partition_marks).where(*where).values(published_offset=offset)
+    )
 
 
 async def load_marks(connection: AsyncConnection) -> dict[tuple[str, int], Mark]:

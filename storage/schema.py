@@ -168,6 +168,7 @@ partition_marks = Table(
     Column("epoch", Integer, nullable=False),
     Column("next_offset", BigInteger, nullable=False),
     Column("last_timestamp_ms", BigInteger, nullable=False),
+    Column("published_offset", BigInteger, nullable=False),
 )
 
 pruned_partitions = Table(

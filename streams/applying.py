@@ -17,6 +17,7 @@ from streams.codec import Poison, PoisonReason
 from streams.health import WorkerHealth
 from streams.log_reader import CHUNK_RECORDS, LogReader
 from streams.records import Place, Record
+from streams.stopping import check_stopping
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class PersistentApplier:
         retry_seconds_max: float,
     ) -> None:
         self._applier = applier
+        self.published = applier.published
         self._log_reader = log_reader
         self._health = health
         self._retry_seconds_max = retry_seconds_max
@@ -76,6 +78,7 @@ class PersistentApplier:
             except HoleError as hole:
                 filled += await self._fill(hole, attempts)
             except Exception as error:
+                check_stopping(error)
                 if await self._is_for_each_alone(error, attempts):
                     return filled + await self._apply_each_alone(records, condemned, error)
             else:

@@ -22,6 +22,7 @@ from streams.dead_letter_replays import load_replays
 from streams.decisions import BatchDecider, Rulebook, Writing, key_of
 from streams.metrics import note_batch
 from streams.outcomes import problem
+from streams.published import Published
 from streams.records import Place, Record
 
 
@@ -84,6 +85,7 @@ class BatchApplier:
     rulebook: Rulebook
     note: Callable[[Writing], None] = lambda _: None
     """Hears what each transaction has written, once it is committed."""
+    published: Published = field(default_factory=Published)
 
     async def apply(
         self,
@@ -101,17 +103,31 @@ class BatchApplier:
         async with self.database.begin() as connection:
             marks = await lock_marks(connection, topic, {r.place.partition for r in records})
             self._check_epoch(marks)
+            left = {number: self.published.left(mark) for number, mark in marks.items()}
             found = sort_out(records, marks, verified)
-            replayed = await self._load_replayed(connection, topic, found.replayed)
-            if not found.fresh:
-                note_batch((), len(replayed))
-                return replayed
-            incoming = [self._read(record, condemned or {}) for record in found.fresh]
-            decided = await self._decide(connection, incoming, found.now_ms)
-            await _save(connection, decided, marks.values())
-        note_batch([row.disposition for row in decided.writing.rows], len(replayed))
-        self.note(decided.writing)
-        return replayed + decided.writing.rows
+            applied = await self._load_applied(connection, topic, found.replayed, left)
+            writing = await self._apply_fresh(connection, found, marks.values(), condemned or {})
+        self.published.take(marks.values())
+        note_batch([row.disposition for row in writing.rows], len(found.replayed))
+        if found.fresh:
+            self.note(writing)
+        return applied + writing.rows
+
+    async def _apply_fresh(
+        self,
+        connection: AsyncConnection,
+        found: Sorted,
+        marks: Iterable[Mark],
+        condemned: Mapping[Place, Poison],
+    ) -> Writing:
+        if not found.fresh:
+            return Writing()
+        incoming = [self._read(record, condemned) for record in found.fresh]
+        decided = await self._decide(connection, incoming, found.now_ms)
+        for mark in marks:
+            mark.published_offset = self.published.arrived(mark)
+        await _save(connection, decided, marks)
+        return decided.writing
 
     def _check_epoch(self, marks: Mapping[int, Mark]) -> None:
         for mark in marks.values():
@@ -146,21 +162,26 @@ class BatchApplier:
             decider.decide(item, now_ms[item.record.place])
         return decider
 
-    async def _load_replayed(
-        self, connection: AsyncConnection, topic: str, replayed: Sequence[Record]
+    async def _load_applied(
+        self,
+        connection: AsyncConnection,
+        topic: str,
+        replayed: Sequence[Record],
+        left: Mapping[int, range],
     ) -> list[LogRow]:
-        if not replayed:
-            return []
-        spans: dict[int, tuple[int, int]] = {}
-        for record in replayed:
-            offset = record.place.offset
-            first, last = spans.get(record.place.partition, (offset, offset))
-            spans[record.place.partition] = (min(first, offset), max(last, offset))
-        listed = [(partition, first, last) for partition, (first, last) in spans.items()]
-        epoch = self.rulebook.epoch
-        rows = await load_replayed(connection, epoch, topic, listed)
+        """Load the rows of records that came again, and those that were never published.
+
+        In the order of the log: none is published before what was left in front of it.
+        """
+        listed = _spans_of(replayed)
+        listed += [(number, span[0], span[-1]) for number, span in left.items() if span]
+        rows = await load_replayed(connection, self.rulebook.epoch, topic, listed)
         stored = {Place(row.topic, row.partition, row.offset): row for row in rows}
-        return [stored.get(r.place) or self._pruned(r) for r in replayed]
+        came = {r.place: stored.get(r.place) or self._pruned(r) for r in replayed}
+        unpublished = {
+            place: row for place, row in stored.items() if place.offset in left[place.partition]
+        }
+        return [row for _, row in sorted((unpublished | came).items())]
 
     def _pruned(self, record: Record) -> LogRow:
         """Stand in for the row of a replayed record that was pruned: it was applied long ago."""
@@ -178,3 +199,13 @@ async def _save(connection: AsyncConnection, decided: BatchDecider, marks: Itera
     save_closings(writes, writing.closings.written, writing.closings.moved)
     save_marks(writes, marks)
     await writes.flush(connection)
+
+
+def _spans_of(records: Iterable[Record]) -> list[tuple[int, int, int]]:
+    """Return the first and the last offset of these records, by partition."""
+    spans: dict[int, tuple[int, int]] = {}
+    for record in records:
+        offset = record.place.offset
+        first, last = spans.get(record.place.partition, (offset, offset))
+        spans[record.place.partition] = (min(first, offset), max(last, offset))
+    return [(partition, first, last) for partition, (first, last) in spans.items()]

@@ -14,6 +14,7 @@ from storage.marks import load_marks
 from streams.applying import PersistentApplier
 from streams.log_identity import Log
 from streams.log_reader import LogReader
+from streams.published import ends_of
 from streams.publisher import Publisher
 from streams.records import Record
 from streams.topics import Topics
@@ -76,7 +77,9 @@ async def apply_missed(
     Another worker may do the same at the same time: the marks let each record be applied once.
     """
     async for batch in batches:
-        await publisher.publish(await applier.apply(batch))
+        rows = await applier.apply(batch)
+        await publisher.publish(rows)
+        applier.published.arrive(ends_of(rows))
 
 
 async def _read(log_reader: LogReader, span: Span) -> AsyncIterator[Record]:

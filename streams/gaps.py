@@ -5,20 +5,12 @@ log. Behind the last record both look like commands that wait, and an edge that 
 stand still lets nobody in.
 """
 
-import asyncio
-import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from storage.engine import Database
 from storage.marks import load_marks, move_mark
 from streams.log_reader import LogReader
-
-log = logging.getLogger(__name__)
-
-# An edge takes a line for stalled after two seconds; by then its gap is closed.
-_LOOK_SECONDS = 0.7
-
-Partition = tuple[str, int]
+from streams.stopping import Partition
 
 
 class GapCloser:
@@ -29,16 +21,6 @@ class GapCloser:
         self._log_reader = log_reader
         self._epoch = epoch
         self._seen: dict[Partition, int] = {}
-
-    async def run(self, assigned: Callable[[], Collection[Partition]]) -> None:
-        """Look at the partitions that this worker has, until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            try:
-                await self.look(assigned())
-            except Exception as error:
-                # Nothing is lost by it, and who cannot do without Kafka or the database says so.
-                log.debug("gaps cannot be looked for: %r", error)
 
     async def look(self, partitions: Collection[Partition]) -> None:
         """Close the gaps of these partitions that were there at the last look already."""

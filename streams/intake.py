@@ -13,8 +13,10 @@ from typing import Any, NoReturn
 
 from streams.applying import PersistentApplier
 from streams.health import WorkerHealth
+from streams.published import Ends, ends_of
 from streams.publisher import Publisher, Sending
 from streams.records import LOG_APPEND_TIME, Place, Record
+from streams.stopping import check_stopping
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,12 @@ class Intake:
         Acknowledgements are ours alone: Faust would acknowledge what an exception left undone.
         """
         stream.enable_acks = False
+        try:
+            await self._process(stream)
+        except BaseException as error:
+            self._end(error, "applied")
+
+    async def _process(self, stream: Any) -> None:
         waiting = stream.channel.queue
         batch: list[Any] = []
         was_alone, gathers = True, 0
@@ -65,12 +73,15 @@ class Intake:
                     await asyncio.sleep(GATHER_SECONDS)
                 if batch and (waiting.empty() or len(batch) >= self._batch_max):
                     taken, batch[:] = batch[:], []
-                    settling = await self._apply_or_leave(taken, settling)
+                    settling = await self._apply(taken, settling)
                     was_alone, gathers = len(taken) == 1, 0
         finally:
             looking.cancel()
+            if settling is not None:
+                # Whoever ends here acknowledges nothing more; what is open comes again.
+                settling.cancel()
 
-    async def _apply_or_leave(
+    async def _apply(
         self, batch: Sequence[Any], before: asyncio.Task[None] | None
     ) -> asyncio.Task[None]:
         """Apply a batch and hand over what is published; return the task that settles it.
@@ -78,28 +89,33 @@ class Intake:
         While the broker takes a batch's records, the next one is applied already; but nothing
         of it is sent before all of this one has arrived, so the order stays as it was stored.
         """
-        try:
-            rows = await self._applier.apply([self._record_of(event) for event in batch])
-            if before is not None:
-                await before
-            sent = await self._publisher.hand_over(rows)
-        except asyncio.CancelledError:
-            # The worker is stopping: nothing is acknowledged, so the batch comes again.
-            raise
-        except BaseException as error:
-            self._leave(f"a batch could not be applied: {error!r}")
-        return asyncio.create_task(self._settle_or_leave(batch, sent))
+        rows = await self._applier.apply([self._record_of(event) for event in batch])
+        if before is not None:
+            await before
+        sent = await self._publisher.hand_over(rows)
+        return asyncio.create_task(self._settle(batch, ends_of(rows), sent))
 
-    async def _settle_or_leave(self, batch: Sequence[Any], sent: Sequence[Sending]) -> None:
+    async def _settle(self, batch: Sequence[Any], ends: Ends, sent: Sequence[Sending]) -> None:
         """Acknowledge a batch once all that it published has arrived."""
         try:
             await asyncio.gather(*sent)
-        except asyncio.CancelledError:
-            raise
+            self._applier.published.arrive(ends)
+            for event in batch:
+                event.ack()
         except BaseException as error:
-            self._leave(f"a batch could not be published: {error!r}")
-        for event in batch:
-            event.ack()
+            self._end(error, "published")
+
+    def _end(self, error: BaseException, what: str) -> None:
+        """Stop where that was asked for, else leave the process.
+
+        In both cases nothing more is acknowledged, so the batch comes again. An agent that ended
+        otherwise would stand still without a word.
+        """
+        check_stopping(error)
+        if isinstance(error, GeneratorExit):
+            # The event loop is gone already.
+            raise error
+        self._leave(f"a batch could not be {what}: {error!r}")
 
     def _record_of(self, event: Any) -> Record:
         message = event.message

@@ -178,7 +178,7 @@ async def _begin_epoch(
 ) -> int:
     now_ms = int(time.time() * 1000)
     await insert_log_epoch(connection, LogEpoch(number, log.cluster.cluster_id, now_ms))
-    marks = [Mark(*key, number, start, 0) for key, start in starts.items()]
+    marks = [Mark(*key, number, start, 0, start) for key, start in starts.items()]
     await insert_marks(connection, marks)
     return number
 

@@ -19,12 +19,14 @@ from streams.gaps import GapCloser
 from streams.health import WorkerHealth
 from streams.intake import Intake
 from streams.leave import leave
+from streams.left_behind import LeftBehind
 from streams.log_identity import Log, identify_log, look_at_log
 from streams.log_reader import LogReader
 from streams.membership import LOOK_SECONDS, Membership
 from streams.metrics import LAG, show_alarms, show_lines
 from streams.publisher import Publisher
 from streams.retention import Pruner
+from streams.stopping import keep_looking
 from streams.survey import Survey
 from streams.topics import DAY_MS, Topics
 
@@ -62,6 +64,7 @@ class CommandWorker:
         self._publisher = Publisher(faust_settings.kafka_url, topics)
         self._watches: list[asyncio.Task[None]] = []
         self._app: Any = None
+        self._left_behind: LeftBehind | None = None
         self.health = WorkerHealth(
             details={"broker": faust_settings.kafka_url, "database": database.name}
         )
@@ -78,17 +81,20 @@ class CommandWorker:
         epoch = await identify_log(self._database, log, self._log_reader, self._topics)
         await self._publisher.start()
         applier = self._make_applier(epoch)
+        left_behind = LeftBehind(self._database, self._publisher, applier.published)
+        await left_behind.publish()
+        self._left_behind = left_behind
         await self._catch_up(log, applier)
         self._app = create_command_app(
             self._faust_settings, self._topics, self._make_intake(applier), self.health
         )
         await self._app.start()
-        gaps = GapCloser(self._database, self._log_reader, epoch)
+        looks = [GapCloser(self._database, self._log_reader, epoch).look, left_behind.look]
         survey = self._make_survey()
         self._watches = [
             asyncio.create_task(survey.run()),
             asyncio.create_task(self._keep_watch(survey)),
-            asyncio.create_task(gaps.run(self._assigned)),
+            asyncio.create_task(keep_looking(looks, self._assigned)),
             asyncio.create_task(self._dead_letters.run()),
             asyncio.create_task(self._make_pruner().run(self._assigned)),
         ]
@@ -165,4 +171,6 @@ class CommandWorker:
         if self._app is not None:
             await self._app.stop()
         await self._publisher.stop()
+        if self._left_behind is not None:
+            await self._left_behind.note_at_last()
         await self._log_reader.stop()
