@@ -48,13 +48,16 @@ class Line:
     async def apply(
         self, records: Sequence[Record], database: Database | None = None
     ) -> list[LogRow]:
-        """Apply records, as the worker of that database."""
+        """Apply records, as the worker of that database; return their rows."""
         rulebook = Rulebook(TOPICS, EPOCH, 10_000_000, 900_000)
         applier = BatchApplier(database or self.database, CommandReader(TOPICS), rulebook)
         persistent = PersistentApplier(
             applier, LogInMemory(), WorkerHealth(), retry_seconds_max=30
         )
-        return await persistent.apply(records)
+        places = {record.place for record in records}
+        rows = await persistent.apply(records)
+        # Nothing is published here, so rows of before come along, to be published with these.
+        return [row for row in rows if Place(row.topic, row.partition, row.offset) in places]
 
 
 def action(letter: LetterPlace, record: Record | None = None) -> Action:
