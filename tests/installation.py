@@ -156,14 +156,16 @@ class Installation:
         finally:
             process.child.stop(5)
 
-    def start(self, *words: str, port_name: str, port: int | None = None) -> "Process":
+    def start(
+        self, *words: str, port_name: str, port: int | None = None, module: str = "app.cli"
+    ) -> "Process":
         """Start a process `fairline WORDS`, with ports and a data folder of its own."""
         ports = {name: free_port() for name in ("http_port", "worker_port", "ranking_port")}
         port = ports[port_name] = port or ports[port_name]
         folder = self.settings.data_dir / f"process-{port}"
         folder.mkdir(parents=True, exist_ok=True)
         given = self.settings.model_copy(update={**ports, "data_dir": folder})
-        command = (sys.executable, "-m", "app.cli", *words)
+        command = (sys.executable, "-m", module, *words)
         log = folder / "log"
         return Process(Child(Launch(command, log=log, environment=environment(given))), port, log)
 

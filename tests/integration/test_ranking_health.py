@@ -12,7 +12,7 @@ from tests.client import eventually
 from tests.installation import Installation
 from tests.integration.test_ranking import edge_side, ranking, selling, shows
 from tests.integration.test_worker_faults import database_behind_proxy
-from tests.integration.test_worker_health import QUICK
+from tests.looks import QUICK
 
 PRODUCT, PIECES = 1, 3
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from app.services.child import Child
@@ -12,8 +13,9 @@ from app.services.kafka import Kafka
 from app.services.ports import free_port
 from app.services.service import wait_until_answering
 from tests import services
-from tests.client import Listener
+from tests.client import Listener, eventually
 from tests.installation import Process, install
+from tests.looks import QUICK, noted_looks
 from tests.scenario import say
 from tests.traffic import COUPON, assert_nothing_lost_nothing_doubled, flowing
 
@@ -32,8 +34,16 @@ class Broker:
 
     async def kill_and_launch(self) -> None:
         """End it as a power cut would, and start it again on its data."""
+        await self.kill()
+        await self.launch()
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
         self.child.process.kill()
         await asyncio.to_thread(self.child.process.wait)
+
+    async def launch(self) -> None:
+        """Start it again on its data."""
         self.child = self.kafka.launch()
         await self.answers()
 
@@ -47,6 +57,12 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
     await broker.answers()
     yield broker
     broker.child.stop(10)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the worker was found alive, look by look."""
+    return noted_looks(monkeypatch)
 
 
 async def test_a_broker_killed_under_load(
@@ -71,3 +87,23 @@ async def goes_on(listener: Listener, worker: Process) -> None:
     """The same worker finds the broker again; nobody has to start it anew."""
     await listener.more(200)
     assert worker.child.exit_code() is None
+
+
+async def test_a_broker_that_is_away_makes_a_worker_unready_and_not_dead(
+    broker: Broker, own_database_url: str, tmp_path: Path, looks: list[bool]
+) -> None:
+    installation = await install(broker.kafka.url, own_database_url, tmp_path)
+    async with (
+        installation.observed() as (producer, listener),
+        installation.worker(QUICK) as worker,
+    ):
+        await say(producer, listener, COUPON)
+        await broker.kill()
+        await eventually(lambda: not worker.health.broker_answers, "a worker that has asked")
+        before = len(looks)
+        await eventually(lambda: len(looks) > before + 2 * QUICK.looks_max, "looks meanwhile")
+        assert worker.health.checks()["database"]
+        await broker.launch()
+        await eventually(lambda: worker.health.is_ready, "a ready worker")
+        await say(producer, listener, COUPON)
+        assert all(looks)

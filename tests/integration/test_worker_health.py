@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGUSR1
 from typing import Any
 
 import pytest
@@ -13,28 +14,17 @@ from aiohttp import ClientSession
 from app.addresses import answers_ok
 from streams import wire
 from streams.batch import BatchApplier
-from streams.faust_watch import FaustWatch, LookLimits
 from streams.worker import CommandWorker
 from tests.client import Producer, eventually, producing
 from tests.installation import Installation, install
 from tests.integration.test_worker_faults import database_behind_proxy
-
-# Twenty looks, as where it matters, but ten of them in a second.
-QUICK = LookLimits(look_seconds=0.1, looks_max=20, told_looks_max=10_000)
+from tests.looks import QUICK, noted_looks
 
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether the worker was found alive, look by look."""
-    found: list[bool] = []
-    look = FaustWatch.look
-
-    def look_and_note(watch: FaustWatch, *arguments: Any, **named: Any) -> None:
-        look(watch, *arguments, **named)
-        found.append(watch._liveness.is_alive)
-
-    monkeypatch.setattr(FaustWatch, "look", look_and_note)
-    return found
+    return noted_looks(monkeypatch)
 
 
 @asynccontextmanager
@@ -181,3 +171,18 @@ async def test_a_worker_is_ready_where_there_are_more_workers_than_partitions(
     ):
         await other.ready()
         await eventually(lambda: answers_ok(f"{other.url}/livez"), "a worker that is well")
+
+
+async def test_a_process_whose_loop_is_blocked_leaves_and_says_where_it_stood(
+    installation: Installation,
+) -> None:
+    words = ("edge", "--with-worker")
+    process = installation.start(*words, port_name="http_port", module="tests.blockable")
+    try:
+        await process.ready()
+        assert await asyncio.to_thread(answers_ok, f"{process.url}/livez")
+        process.child.process.send_signal(SIGUSR1)
+        assert await process.left() == 70
+    finally:
+        process.child.stop(0)
+    assert "in stand_still" in process.log.read_text()
