@@ -1,9 +1,9 @@
 """Prunes the command log: what may go, and a worker that lets it go, a slice at a time.
 
 A row goes when all of this holds: it is older than the idempotency window by the broker's time;
-the group has acknowledged its record, so that all of it is published; and a newer row of its
-partition stays, for the log is known by the last record applied (`streams.log_identity`). Rows of
-an earlier log epoch nobody publishes any more: they go by age alone.
+all of it is published, and the group has acknowledged its record; and a newer row of its partition
+stays, for the log is known by the last record applied (`streams.log_identity`). Rows of an earlier
+log epoch nobody publishes any more: they go by age alone.
 
 Nobody holds a lease. Each worker prunes the partitions that it has, and a row lock of their own
 serves those who meet at one: a stale owner, a second worker, `fairline log prune`.
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.clock import load_clock
 from storage.engine import Database
-from storage.marks import load_marks
+from storage.marks import Mark, load_marks
 from storage.retention import (
     Aged,
     LogPartition,
@@ -55,17 +55,18 @@ Committed = Callable[[], Awaitable[Mapping[Partition, int]]]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What nothing passes that is pruned: the time, the log epoch, and the group's offsets."""
+    """What nothing passes that is pruned: the time, the log epoch, and what is finished."""
 
     before_ms: int
     epoch: int
-    committed: Mapping[Partition, int]
+    finished: Mapping[Partition, int]
+    """The offset of each partition below which all is published and acknowledged."""
 
     def end_of(self, place: LogPartition, newest: int) -> int:
         """Return the first offset of a partition that has to stay, whatever its age."""
         if place.epoch < self.epoch:
             return newest + 1
-        return min(newest, self.committed.get((place.topic, place.partition), 0))
+        return min(newest, self.finished.get((place.topic, place.partition), 0))
 
 
 def age_limit(clocks: Collection[int], window_ms: int) -> int:
@@ -83,6 +84,21 @@ def those_past(rows: Sequence[Aged], before_ms: int) -> list[Aged]:
         if row.accepted_at_ms >= before_ms:
             return list(rows[:number])
     return list(rows)
+
+
+def finished_of(
+    committed: Mapping[Partition, int], marks: Mapping[Partition, Mark]
+) -> dict[Partition, int]:
+    """Return the offset of each partition below which all is published and acknowledged.
+
+    Neither says it alone. What was applied in a hole, or after a backup was restored, the group
+    has passed before it is published; and what is published, but not acknowledged, comes again.
+    """
+    return {
+        key: min(offset, marks[key].published_offset)
+        for key, offset in committed.items()
+        if key in marks
+    }
 
 
 class Pruner:
@@ -127,11 +143,12 @@ class Pruner:
         # Asked before the rows are looked at: the group's offsets only grow.
         committed = await self._committed()
         async with self._database.connect() as connection:
-            marks = (await load_marks(connection)).values()
+            marks = await load_marks(connection)
             clock_ms = await load_clock(connection)
-        newest_ms = max((mark.last_timestamp_ms for mark in marks), default=0)
-        epoch = max((mark.epoch for mark in marks), default=0)
-        return Bounds(age_limit([clock_ms, newest_ms], self._window_ms), epoch, committed)
+        newest_ms = max((mark.last_timestamp_ms for mark in marks.values()), default=0)
+        epoch = max((mark.epoch for mark in marks.values()), default=0)
+        before_ms = age_limit([clock_ms, newest_ms], self._window_ms)
+        return Bounds(before_ms, epoch, finished_of(committed, marks))
 
     async def list_partitions(self) -> list[LogPartition]:
         """List every partition of the command log that has rows."""

@@ -58,12 +58,17 @@ def row(number: int, at_ms: int = OLD_MS, place: LogPartition = USERS, **more: A
 
 
 async def fill(
-    database: Database, rows: Sequence[LogRow], repeats: Sequence[LogRow] = (), epoch: int = 1
+    database: Database,
+    rows: Sequence[LogRow],
+    repeats: Sequence[LogRow] = (),
+    *,
+    epoch: int = 1,
+    published: int = 9_999,
 ) -> None:
     """Store rows that claim their ids and others that do not, and marks of the current time."""
     async with database.begin() as connection:
         await written(connection, save_log_rows, [*rows, *repeats], rows, [])
-        await insert_marks(connection, [Mark(USERS.topic, 0, epoch, 9_999, NOW_MS)])
+        await insert_marks(connection, [Mark(USERS.topic, 0, epoch, 9_999, NOW_MS, published)])
 
 
 def pruner(database: Database, acknowledged: Mapping[Partition, int] | int = 9_999) -> Pruner:
@@ -119,6 +124,12 @@ async def test_what_the_group_has_not_acknowledged_stays(
     await fill(database, [row(number) for number in range(3)])
     await prune(pruner(database, acknowledged))
     assert await offsets(database) == stay
+
+
+async def test_what_is_not_known_as_published_stays(database: Database) -> None:
+    await fill(database, [row(number) for number in range(3)], published=1)
+    assert await prune(pruner(database)) == 1
+    assert await offsets(database) == [1, 2]
 
 
 async def test_a_group_without_offsets_lets_nothing_go(database: Database) -> None:
