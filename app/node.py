@@ -29,9 +29,12 @@ from tables.top_lists import TopListReader
 from tables.worker import RankingWorker
 from web.app import EdgeSettings, create_edge
 from web.backlog import Limits
-from web.edge import Others
+from web.edge import EDGE, Others
 
 log = logging.getLogger("fairline")
+
+# When commands have been answered there are reads, and a statement is given up after 8 s.
+REQUEST_SECONDS_MAX = 9.0
 
 
 async def run_command_worker(settings: Settings) -> None:
@@ -135,7 +138,9 @@ async def _edge(
         limits=Limits(settings.queue_seconds_max, settings.session_timeout_seconds),
     )
     edge = create_edge(edge_settings, database, top_lists=top_lists, others=others)
-    runner = web.AppRunner(edge, access_log=None, handle_signals=False, shutdown_timeout=2)
+    runner = web.AppRunner(
+        edge, access_log=None, handle_signals=False, shutdown_timeout=REQUEST_SECONDS_MAX
+    )
     try:
         await stop.unless_asked(top_lists.start())
         await runner.setup()
@@ -143,6 +148,8 @@ async def _edge(
         yield
     finally:
         with stop.waiting_for("requests under way"):
+            edge[EDGE].commands.leave()
+            await asyncio.sleep(settings.drain_seconds if stop.is_asked else 0)
             await runner.cleanup()
         with stop.waiting_for("the reader of the top lists"):
             await top_lists.stop()

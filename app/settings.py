@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     wait_seconds: float = Field(
         5.0, gt=0, le=60, description="How long a request waits for its outcome."
     )
+    drain_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=5,
+        description="How long an edge that stops says so at /readyz and still serves.",
+    )
     queue_seconds_max: float = Field(
         2.0, gt=0, le=600, description="Expected wait above which the edge says 429."
     )

@@ -72,6 +72,11 @@ class Stop:
         finally:
             self._waits_for.remove(what)
 
+    @property
+    def is_asked(self) -> bool:
+        """Tell whether a stop was asked for."""
+        return self._asked.is_set()
+
     async def wait(self) -> None:
         """Wait until a stop is asked for."""
         await self._asked.wait()

@@ -16,6 +16,8 @@ from streams.intake import Intake
 from streams.metrics import CONTENT_TYPE, render
 from streams.topics import Topics
 
+HEARTBEAT_SECONDS = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class FaustSettings:
@@ -42,7 +44,8 @@ def create_faust_app(settings: FaustSettings) -> Any:
         value_serializer="raw",
         consumer_group_instance_id=settings.member_name,
         broker_session_timeout=settings.session_timeout_seconds,
-        broker_heartbeat_interval=settings.session_timeout_seconds / 4,
+        # A heartbeat's answer tells that partitions move: until then nobody serves them.
+        broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_rebalance_timeout=20.0,
         broker_commit_interval=0.5,
         broker_max_poll_interval=120.0,

@@ -73,7 +73,13 @@ def create_edge(
         async with _running(edge, settings.stop_seconds):
             yield
 
-    app.on_response_prepare.append(count_request)
+    async def announce_end(_request: web.Request, response: web.StreamResponse) -> None:
+        if edge.commands.is_leaving:
+            # The client's next request takes a new connection, and so perhaps another edge.
+            response.headers["Connection"] = "close"
+            response.force_close()
+
+    app.on_response_prepare.extend((count_request, announce_end))
     app.on_shutdown.append(finish_requests)
     app.cleanup_ctx.append(run_parts)
     return app

@@ -100,19 +100,21 @@ def next_rate(rate: float, measured: float, *, is_busy: bool) -> float:
     return rate + _SMOOTHING * (seen - rate)
 
 
-def expected_seconds(waiting: int, rate: float, still_seconds: float, limits: Limits) -> float:
-    """Return how long a new command would wait; a stall costs a session timeout on top."""
-    stalled = waiting > 0 and still_seconds > STALL_SECONDS
-    return waiting / rate + (limits.session_timeout_seconds if stalled else 0.0)
+def is_stalled(line: Line, now: float) -> bool:
+    """Tell whether nobody serves a line in which somebody waits."""
+    return bool(line.waiting and line.moved_at is not None and now - line.moved_at > STALL_SECONDS)
 
 
 def retry_after(line: Line, now: float, limits: Limits) -> int | None:
-    """Decide whether a command may join: None if it may, else the seconds to come back after."""
+    """Decide whether a command may join: None if it may, else the seconds to come back after.
+
+    A stall costs a session timeout on top of what waits.
+    """
     waiting = line.waiting
     if waiting is None:
         return None if line.outstanding < UNKNOWN_MAX else 1
-    still_seconds = 0.0 if line.moved_at is None else now - line.moved_at
-    seconds = expected_seconds(waiting, line.rate, still_seconds, limits)
+    stall_seconds = limits.session_timeout_seconds if is_stalled(line, now) else 0.0
+    seconds = waiting / line.rate + stall_seconds
     if seconds <= limits.queue_seconds_max:
         return None
     return min(RETRY_SECONDS_MAX, max(1, math.ceil(seconds - limits.queue_seconds_max)))

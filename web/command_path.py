@@ -19,11 +19,12 @@ from streams.outcomes import Answer
 from streams.service_watch import Watch
 from streams.topics import Topics
 from web.appender import Acknowledgement, Appender
-from web.backlog import Limits, Line, retry_after
+from web.backlog import Limits, Line, is_stalled, retry_after
 from web.lines import Lines
 from web.problems import (
     KAFKA_AWAY,
     KAFKA_FULL,
+    NOBODY_SERVES,
     STOPPING,
     OutcomeUnknownError,
     ProblemError,
@@ -89,6 +90,8 @@ class CommandPath:
         self._wait_seconds = wait_seconds
         self._results_partition = str(parts.results.partition).encode()
         self._topics = {name: getattr(parts.topics, kind.topic) for name, kind in KINDS.items()}
+        self._times: set[asyncio.Timeout] = set()
+        self.is_leaving = False
         self.is_closing = False
 
     async def submit(self, submission: Submission) -> web.Response:
@@ -105,10 +108,17 @@ class CommandPath:
         finally:
             route.line.outstanding -= 1
 
+    def leave(self) -> None:
+        """Say that this edge will be gone; it still takes commands from who has not heard."""
+        self.is_leaving = True
+
     async def close(self, seconds_max: float) -> None:
         """Refuse new commands; those on their way get so long, and are then answered as late."""
-        self.is_closing = True
+        self.is_leaving = self.is_closing = True
         await self._parts.results.finish(seconds_max)
+        for time_left in self._times:
+            if not time_left.expired():
+                time_left.reschedule(asyncio.get_running_loop().time())
 
     def _route(self, payload: wire.Shape) -> Route:
         topic = self._topics[type(payload).__name__]
@@ -125,8 +135,11 @@ class CommandPath:
                 raise UnavailableError(watch.away)
         if not (parts.appender.is_ready and parts.results.is_ready):
             raise UnavailableError(KAFKA_AWAY)
-        seconds = retry_after(line, time.monotonic(), self._limits)
+        now = time.monotonic()
+        seconds = retry_after(line, now, self._limits)
         if seconds is not None:
+            if is_stalled(line, now):
+                raise UnavailableError(NOBODY_SERVES, seconds)
             detail = "Too many commands wait before this one; nothing was accepted."
             headers = {"Retry-After": str(seconds)}
             raise ProblemError(429, "TOO_MANY_WAITING", detail, headers=headers)
@@ -135,8 +148,10 @@ class CommandPath:
         results = self._parts.results
         outcome = results.expect(token, submission.command_id)
         handed: Acknowledgement | None = None
+        time_left = asyncio.timeout(self._wait_seconds)
+        self._times.add(time_left)
         try:
-            async with asyncio.timeout(self._wait_seconds):
+            async with time_left:
                 handed = await self._append(submission, route, token)
                 handed.add_done_callback(
                     partial(_note, submission.command_id, route.line, outcome)
@@ -147,6 +162,7 @@ class CommandPath:
                 raise UnavailableError(KAFKA_FULL) from None
             return await self._answer_late(submission, handed)
         finally:
+            self._times.remove(time_left)
             if handed is None or handed.done():
                 results.forget(token)
             else:

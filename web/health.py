@@ -54,7 +54,7 @@ def checks_of(edge: Edge) -> dict[str, bool]:
     checks["producer"] = parts.appender.is_ready
     checks["results"] = parts.results.is_ready
     checks["topLists"] = edge.top_lists.ready
-    checks["accepting"] = not edge.commands.is_closing
+    checks["accepting"] = not edge.commands.is_leaving
     for part, other in edge.others.items():
         checks |= {f"{part}.{name}": holds for name, holds in other.checks().items()}
     return checks

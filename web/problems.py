@@ -18,6 +18,7 @@ RETRY_SECONDS = 1
 KAFKA_AWAY = "Kafka cannot be reached."
 KAFKA_FULL = "Kafka takes no commands at present."
 DATABASE_AWAY = "The database cannot be reached."
+NOBODY_SERVES = "No worker serves this key's line at present; nothing was accepted."
 STOPPING = "This edge is stopping."
 
 # The statuses that aiohttp itself answers with; others are named by their phrase.
@@ -61,8 +62,8 @@ class InvalidRequestError(ProblemError):
 class UnavailableError(ProblemError):
     """Something that the request needs is away; nothing was accepted, so it may be repeated."""
 
-    def __init__(self, detail: str) -> None:
-        retry = {"Retry-After": str(RETRY_SECONDS)}
+    def __init__(self, detail: str, retry_seconds: int = RETRY_SECONDS) -> None:
+        retry = {"Retry-After": str(retry_seconds)}
         super().__init__(503, "UNAVAILABLE", detail, headers=retry)
 
 
@@ -78,7 +79,7 @@ class OutcomeUnknownError(ProblemError):
             503,
             "OUTCOME_UNKNOWN",
             detail,
-            headers={"Command-Id": command_id},
+            headers={"Command-Id": command_id, "Retry-After": str(RETRY_SECONDS)},
             commandId=command_id,
         )
 

@@ -70,12 +70,10 @@ class Results:
         return any(waiter.command_id == command_id for waiter in self._waiters.values())
 
     async def finish(self, seconds_max: float) -> None:
-        """Wait so long for the results that requests wait for; others come too late."""
+        """Wait so long for the results that requests wait for."""
         futures = [waiter.future for waiter in self._waiters.values()]
         if futures:
-            _, late = await asyncio.wait(futures, timeout=seconds_max)
-            for future in late:
-                future.set_exception(TimeoutError())
+            await asyncio.wait(futures, timeout=seconds_max)
 
     async def run(self) -> None:
         """Follow the results until cancelled, from the same position after every fault."""

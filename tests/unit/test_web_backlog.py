@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.backlog import RATE_FLOOR, UNKNOWN_MAX, Limits, Line, next_rate, retry_after
+from web.backlog import RATE_FLOOR, UNKNOWN_MAX, Limits, Line, is_stalled, next_rate, retry_after
 
 LIMITS = Limits(queue_seconds_max=2.0, session_timeout_seconds=8.0)
 NOW = 1_000.0
@@ -106,6 +106,8 @@ def test_a_line_without_progress_stalls_from_its_last_move_on() -> None:
     for seconds in (0.5, 1.0, 1.5, 2.0, 2.5):
         one.see_mark(0, 0, NOW + seconds)
     assert one.moved_at == NOW
+    assert (is_stalled(one, NOW + 2.0), is_stalled(one, NOW + 2.5)) == (False, True)
     assert retry_after(one, NOW + 2.5, LIMITS) == 7
     one.see_mark(1, 0, NOW + 3.0)
     assert retry_after(one, NOW + 3.0, LIMITS) is None
+    assert not is_stalled(one, NOW + 60.0)

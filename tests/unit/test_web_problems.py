@@ -59,7 +59,7 @@ async def client() -> AsyncIterator[Client]:
     [
         ("/teapot", 418, "TEAPOT", {}),
         ("/away", 503, "UNAVAILABLE", {"Retry-After": "1"}),
-        ("/unknown", 503, "OUTCOME_UNKNOWN", {"Command-Id": "c-1"}),
+        ("/unknown", 503, "OUTCOME_UNKNOWN", {"Command-Id": "c-1", "Retry-After": "1"}),
         ("/database", 503, "UNAVAILABLE", {"Retry-After": "1"}),
         ("/refused", 503, "UNAVAILABLE", {"Retry-After": "1"}),
         ("/slow", 503, "UNAVAILABLE", {"Retry-After": "1"}),
