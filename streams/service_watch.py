@@ -4,6 +4,8 @@ import asyncio
 import logging
 from typing import Protocol
 
+from streams.stopping import check_stopping
+
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
@@ -49,6 +51,7 @@ class Watch:
             async with asyncio.timeout(self._seconds_max):
                 await self._service.ask()
         except Exception as error:
+            check_stopping(error)
             self._turn_away(error)
         else:
             if self._fault is not None:
