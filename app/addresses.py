@@ -1,7 +1,9 @@
 """The addresses that our processes listen on: chosen, checked, and asked whether all is well."""
 
+import json
 import urllib.request
 from http.client import HTTPException
+from urllib.error import HTTPError
 
 from app.services.errors import StartError
 from app.services.ports import free_port, why_not
@@ -48,10 +50,26 @@ def _host_of(settings: Settings, port_name: str) -> str:
 
 def answers_ok(url: str) -> bool:
     """Whether a GET is answered with 200."""
+    return not why_unwell(url)
+
+
+def why_unwell(url: str) -> str:
+    """Ask a health view; return the names of the checks that fail, nothing where it says 200."""
     # A proxy that the environment names has no business between us and ourselves.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(url, timeout=2) as response:
-            return bool(response.status == 200)
-    except (OSError, HTTPException):
-        return False
+            return "" if response.status == 200 else f"answered with {response.status}"
+    except HTTPError as error:
+        with error:
+            return _failing(error.read()) or f"answered with {error.code}"
+    except (OSError, HTTPException) as error:
+        return f"no answer: {error}"
+
+
+def _failing(body: bytes) -> str:
+    try:
+        checks = json.loads(body)["checks"]
+        return ", ".join(name for name, holds in checks.items() if not holds)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""

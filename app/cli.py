@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from app.addresses import address_of, answers_ok, require_free
+from app.addresses import address_of, require_free, why_unwell
 from app.cli_audit import audit
 from app.cli_catalog import coupon, product
 from app.cli_dlq import dlq
@@ -126,12 +126,15 @@ def seed() -> None:
 
 @main.command()
 @click.option("--port", type=int, required=True, help="The edge's, or a worker's web port.")
-def ready(port: int) -> None:
+@click.option("--live", is_flag=True, help="Ask whether it lives: a no means, start it anew.")
+def ready(port: int, *, live: bool) -> None:
     """Ask a process on this machine whether it is ready.
 
-    Exit 0 says yes, 1 says no: made for the health checks of containers.
+    Exit 0 says yes, 1 says no, and standard error which checks fail: made for the health checks
+    of containers.
     """
-    if not answers_ok(f"http://127.0.0.1:{port}/readyz"):
+    if why := why_unwell(f"http://127.0.0.1:{port}/{'livez' if live else 'readyz'}"):
+        click.echo(why, err=True)
         raise click.exceptions.Exit(1)
 
 
