@@ -9,7 +9,7 @@ from app.cli_settings import connected_settings
 
 @click.group("log")
 def log_group() -> None:
-    """Look after the command log: its tie to Kafka, and how long its rows are kept."""
+    """Look after the command log: its tie to Kafka, its pruning."""
 
 
 @log_group.command()
