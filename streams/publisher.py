@@ -26,7 +26,7 @@ class Publisher:
 
     def __init__(self, kafka_url: str, topics: Topics) -> None:
         self._kafka_url = kafka_url
-        self._results = topics.command_results.name
+        self._results = topics.command_results
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -70,12 +70,23 @@ class Publisher:
     async def _send_result(self, row: LogRow) -> Sending:
         assert self._producer is not None
         future: Sending = await self._producer.send(
-            self._results,
+            self._results.name,
             _encode(result_of(row)),
             key=row.key.encode() if row.key else None,
-            partition=row.reply_to,
+            partition=results_partition_of(row, self._results.partitions),
         )
         return future
+
+
+def results_partition_of(row: LogRow, partitions: int) -> int | None:
+    """Return where a result goes: where its record asks for, or None where its key decides.
+
+    Without a key chance would decide, and a replay's result would stand elsewhere than the
+    first, after results of later records: so it is the number of the record's own partition.
+    """
+    if row.reply_to is not None or row.key:
+        return row.reply_to
+    return row.partition % partitions
 
 
 def result_of(row: LogRow) -> wire.CommandResult:
