@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from app.open_files import allow_open_files
 from tests.chaos.cluster import now_ms
 from tests.chaos.direct import head_of
 from tests.chaos.history import History
@@ -18,7 +19,7 @@ AGAIN_SECONDS = 1.0
 WAITING_MAX = 100
 """So many may wait to try again; where everybody fails, more of them would only be a load."""
 ANSWER_SECONDS_MAX = 12.0
-CONNECTIONS_MAX = 400
+CONNECTIONS_MAX = 1_500
 OWN_NUMBERS = 10_000_000_000
 """From here on are the numbers of attempts that no plan knows: clients' own retries."""
 
@@ -42,6 +43,7 @@ class Shoppers:
         self._memory = memory
         self._history = history
         self._numbers = itertools.count(OWN_NUMBERS)
+        allow_open_files(CONNECTIONS_MAX)
         self._http = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX),
             connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),

@@ -106,6 +106,7 @@ class Workload:
         self._recent: deque[Planned] = deque(maxlen=RECENT)
         self._orders: deque[Planned] = deque(maxlen=RECENT)
         self._issues: deque[Planned] = deque(maxlen=RECENT)
+        self._charged: deque[int] = deque(maxlen=RECENT)
         self._totals = {str(c["couponCode"]): int(str(c["total"])) for c in COUPONS}
         self._number = 0
 
@@ -182,7 +183,9 @@ class Workload:
     def _ChargeBalance(self) -> dict[str, Any]:  # noqa: N802 - named for the command.
         large = self._random.random() < 0.05
         most = 900_000 if large else 60_000
-        return {"userId": self._user(), "amount": self._random.randint(1, most)}
+        user = self._user()
+        self._charged.append(user)
+        return {"userId": user, "amount": self._random.randint(1, most)}
 
     def _IssueCoupon(self) -> dict[str, Any]:  # noqa: N802
         code = self._random.choice(list(self._totals)[-4:])
@@ -211,7 +214,10 @@ class Workload:
             issue = self._random.choice(self._issues)
             user = issue.payload["userId"]
             return {"userId": user, "items": items, "couponId": CouponOf(issue.number)}
-        return {"userId": self._user(), "items": items}
+        # Mostly somebody who can pay.
+        is_able = bool(self._charged) and self._random.random() < 0.8
+        user = self._random.choice(self._charged) if is_able else self._user()
+        return {"userId": user, "items": items}
 
     def _PayOrder(self) -> dict[str, Any]:  # noqa: N802
         order = self._random.choice(self._orders)
