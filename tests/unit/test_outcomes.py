@@ -41,7 +41,8 @@ PROMISED = {
 
 
 def test_every_reason_has_a_status() -> None:
-    assert PROMISED.keys() | {Reason.ORDER_EXISTS, Reason.CHARGE_EXISTS} == set(Reason) == STATUS_BY_REASON.keys()
+    conflicts = {Reason.ORDER_EXISTS, Reason.CHARGE_EXISTS}
+    assert PROMISED.keys() | conflicts == set(Reason) == STATUS_BY_REASON.keys()
 
 
 @pytest.mark.parametrize(("reason", "status"), PROMISED.items())
@@ -60,6 +61,7 @@ def test_a_refusal_is_a_problem_with_a_stable_code(reason: Reason, status: int) 
 
 def test_an_order_that_exists_is_an_id_used_before() -> None:
     told = answer(Refusal(Reason.ORDER_EXISTS, "An order with this id exists already."))
+    assert told == answer(Refusal(Reason.CHARGE_EXISTS, "Another movement has this id."))
     assert told == conflict()
     assert (told.status, json.loads(told.body)["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
 
