@@ -1,8 +1,11 @@
 """The broker itself is killed under load and comes back: nothing is lost, nothing is doubled."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 
 import pytest
 import pytest_asyncio
@@ -107,3 +110,25 @@ async def test_a_broker_that_is_away_makes_a_worker_unready_and_not_dead(
         await eventually(lambda: worker.health.is_ready, "a ready worker")
         await say(producer, listener, COUPON)
         assert all(looks)
+
+
+async def test_a_stop_without_the_broker_ends_in_time(
+    broker: Broker, own_database_url: str, tmp_path: Path
+) -> None:
+    installation = await install(broker.kafka.url, own_database_url, tmp_path)
+    async with installation.observed() as (producer, listener), AsyncExitStack() as stack:
+        roles = ((("worker",), "worker_port"), (("edge", "--with-worker"), "http_port"))
+        processes = [installation.start(*words, port_name=name) for words, name in roles]
+        for process in processes:
+            stack.callback(process.child.stop, 0)
+        await asyncio.gather(*[process.ready() for process in processes])
+        await say(producer, listener, COUPON)
+        # Frozen it is worse than dead: connections stay, and nobody answers on them.
+        broker.child.process.send_signal(SIGSTOP)
+        stack.callback(broker.child.process.send_signal, SIGCONT)
+        began = time.monotonic()
+        for process in processes:
+            process.child.ask()
+        codes = await asyncio.gather(*[process.left() for process in processes])
+        assert time.monotonic() - began < 20
+        assert set(codes) <= {0, 70}, codes
