@@ -19,9 +19,12 @@ async def count_request(request: web.Request, response: web.StreamResponse) -> N
 def create_metrics_page() -> web.Application:
     """Make the application of a port of its own: what is counted is not for clients."""
     app = web.Application()
-    app.router.add_get("/metrics", _show_metrics)
+    app.add_routes(METRICS_ROUTES)
     return app
 
 
 async def _show_metrics(_request: web.Request) -> web.Response:
     return web.Response(body=render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+METRICS_ROUTES = [web.get("/metrics", _show_metrics)]
