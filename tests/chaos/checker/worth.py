@@ -29,13 +29,20 @@ def is_within(at_ms: int, windows: list[Span]) -> bool:
 
 
 def offered_outside(evidence: Evidence) -> tuple[int, int]:
-    """Return how many attempts were made outside fault windows, and how many acknowledged."""
+    """Return how many attempts were made outside fault windows, and how many acknowledged.
+
+    "Sold out" without the log is an answer too, though no command was taken for it.
+    """
     windows = windows_of(evidence.run.faults)
     offered = acknowledged = 0
-    for sent_at_ms, ack in evidence.rows("SELECT sent_at_ms, ack FROM attempts"):
+    attempts = evidence.rows(
+        """SELECT sent_at_ms, ack = 'acknowledged' OR ifnull(code, '') = 'COUPON_SOLD_OUT'
+        FROM attempts"""
+    )
+    for sent_at_ms, answered in attempts:
         if not is_within(sent_at_ms, windows):
             offered += 1
-            acknowledged += ack == "acknowledged"
+            acknowledged += answered
     return offered, acknowledged
 
 

@@ -40,7 +40,7 @@ class _Run:
         self._sent: list[Json] = []
         self._started_ms = 0
         often = [self._over_http] * 14 + [self._direct] * 8
-        self._ways = [*often, self._unheard, self._refused]
+        self._ways = [*often, self._unheard, self._refused, self._at_the_door]
 
     def begin(self) -> None:
         """Set up products and coupons; the coupons by the log."""
@@ -163,6 +163,13 @@ class _Run:
             self._over_http(
                 kind, payload, commandId=command_id, idempotencyKey=key, retryOf=attempt["number"]
             )
+
+    def _at_the_door(self, kind: str, payload: Json) -> None:
+        """Told "sold out" without the log, where it is so."""
+        coupon = self._log.shop.coupons.get(payload.get("couponCode", ""))
+        if kind == "IssueCoupon" and coupon and coupon["issued"] >= coupon["total"]:
+            body = {"status": 409, "code": "COUPON_SOLD_OUT"}
+            self._line(kind, payload, ack="refused", status=409, body=body)
 
     def _refused(self, kind: str, payload: Json) -> None:
         body = {"status": 429, "code": "TOO_MANY_WAITING"}
