@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 
 Partition = tuple[str, int]
 """Topic and number."""
+Run = tuple[Partition | None, int]
+"""Dead letters in a row: where, None for all partitions taken together, and how many."""
 
 WINDOW_SECONDS = 60
 # A share of a few records says little: three bad ones in a quiet minute wake nobody.
@@ -62,7 +64,7 @@ class Watched:
 
     run: int = 0
     runs: Mapping[Partition, int] = field(default_factory=dict)
-    longest: tuple[str, int] = ("", 0)
+    longest: Run = (None, 0)
     seconds: tuple[Second, ...] = ()
     alarm: Alarm | None = None
 
@@ -99,27 +101,21 @@ def watch(
 
 
 def _count(watched: Watched, outcomes: list[tuple[Partition, bool]], second: int) -> Watched:
-    run, runs = watched.run, dict(watched.runs)
-    longest = ("", 0)
+    run, runs, letters = watched.run, dict(watched.runs), 0
+    longest: Run = (None, 0)
     for partition, is_dead in outcomes:
-        if not is_dead:
+        if is_dead:
+            run, letters = run + 1, letters + 1
+            there = runs[partition] = runs.get(partition, 0) + 1
+            if run >= longest[1] or there >= longest[1]:
+                # A partition is told rather than all of them: it leads to whoever writes there.
+                longest = (None, run) if run > there else (partition, there)
+        else:
             run = 0
-            runs.pop(partition, None)
-            continue
-        run += 1
-        runs[partition] = runs.get(partition, 0) + 1
-        if max(run, runs[partition]) >= longest[1]:
-            longest = _longer(run, partition, runs[partition])
-    letters = sum(is_dead for _, is_dead in outcomes)
+            if runs:
+                runs.pop(partition, None)
     seconds = _passed(watched.seconds, Second(second, len(outcomes), letters))
     return replace(watched, run=run, runs=runs, longest=longest, seconds=seconds)
-
-
-def _longer(run: int, partition: Partition, run_there: int) -> tuple[str, int]:
-    # A partition is told rather than all of them: it leads to whoever writes there.
-    if run > run_there:
-        return ("over all partitions", run)
-    return (f"in {partition[0]}[{partition[1]}]", run_there)
 
 
 def _passed(seconds: tuple[Second, ...], now: Second) -> tuple[Second, ...]:
@@ -137,7 +133,8 @@ def _passed(seconds: tuple[Second, ...], now: Second) -> tuple[Second, ...]:
 def _cause(counted: Watched, thresholds: Thresholds) -> str | None:
     where, length = counted.longest
     if length > thresholds.in_a_row_max:
-        return f"{length} in a row {where}"
+        named = f"in {where[0]}[{where[1]}]" if where else "over all partitions"
+        return f"{length} in a row {named}"
     minute = counted.minute
     if minute.letters >= LETTERS_MIN and minute.is_above(thresholds.percent_max):
         return f"{minute.letters} of the last minute's {minute.records} records"
