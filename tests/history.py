@@ -1,5 +1,6 @@
 """A shop with a past: every kind of command and outcome, applied by the real batch."""
 
+import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -54,8 +55,8 @@ class History:
         envelope = {"commandId": number, "type": kind, "payload": payload}
         return self.log.append({**envelope, **({"principal": principal} if principal else {})})
 
-    async def apply(self) -> None:
-        """Apply what was sent since the last time, in one batch for each topic."""
+    async def apply(self, *, together: bool = False) -> None:
+        """Apply what was sent since the last time, in a batch for each topic, perhaps together."""
         records = [sent.record for sent in self.log.sent.values()][self._applied :]
         self._applied += len(records)
         applier = PersistentApplier(
@@ -64,17 +65,24 @@ class History:
             WorkerHealth(),
             retry_seconds_max=30,
         )
-        for topic in TOPICS.commands:
-            if batch := [record for record in records if record.place.topic == topic.name]:
+        batches = [
+            batch
+            for topic in TOPICS.commands
+            if (batch := [record for record in records if record.place.topic == topic.name])
+        ]
+        if together:
+            await asyncio.gather(*map(applier.apply, batches))
+        else:
+            for batch in batches:
                 await applier.apply(batch)
 
-    async def live(self, batches: int) -> None:
+    async def live(self, batches: int, *, together: bool = False) -> None:
         """Let customers come and go."""
         for _ in range(batches):
             for _ in range(self.chance.randrange(1, 20)):
                 self._do_something()
             self.log.now_ms += self.chance.choice((0, 1, 500, EXPIRY_MS // 4))
-            await self.apply()
+            await self.apply(together=together)
 
     def _do_something(self) -> None:
         user = self.chance.choice(USERS)

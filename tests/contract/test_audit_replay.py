@@ -73,7 +73,7 @@ async def spoil(history: History, *statements: str) -> None:
 async def test_what_is_carried_out_again_comes_out_the_same(
     history: History, target: Database
 ) -> None:
-    await history.live(60)
+    await history.live(60, together=True)
     assert await replayed(history.database, target) == {}
 
 
