@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 SLICE_ROWS = 1_000
 # A look costs some dozen short queries; more often nothing would be gained, and much more seldom
 # the rows would go in long runs.
-_LOOK_SECONDS = 600.0
+PRUNE_SECONDS = 600.0
 _FIRST_LOOK_SECONDS = 30.0
 # After a slice it rests so many times as long as that took: at most a fifth of one connection is
 # spent, however much has gathered while nobody pruned and however slow the database is.
@@ -110,7 +110,7 @@ class Pruner:
         self._window_ms = window_ms
 
     async def run(
-        self, assigned: Callable[[], Collection[Partition]], look_seconds: float = _LOOK_SECONDS
+        self, assigned: Callable[[], Collection[Partition]], look_seconds: float = PRUNE_SECONDS
     ) -> None:
         """Prune the partitions that this worker has, again and again, until cancelled."""
         await asyncio.sleep(min(look_seconds, _FIRST_LOOK_SECONDS))

@@ -25,7 +25,7 @@ from streams.log_reader import LogReader
 from streams.membership import LOOK_SECONDS, Membership
 from streams.metrics import LAG, show_alarms, show_lines
 from streams.publisher import Publisher
-from streams.retention import Pruner
+from streams.retention import PRUNE_SECONDS, Pruner
 from streams.stopping import keep_looking
 from streams.survey import Survey
 from streams.topics import DAY_MS, Topics
@@ -40,6 +40,7 @@ class CommandLimits:
     batch_max: int
     retry_seconds_max: float
     retention_ms: int = 7 * DAY_MS
+    prune_seconds: float = PRUNE_SECONDS
     dead_letters: Thresholds = field(default_factory=Thresholds)
 
 
@@ -96,11 +97,13 @@ class CommandWorker:
             asyncio.create_task(self._keep_watch(survey)),
             asyncio.create_task(keep_looking(looks, self._assigned)),
             asyncio.create_task(self._dead_letters.run()),
-            asyncio.create_task(self._make_pruner().run(self._assigned)),
+            asyncio.create_task(self._prune()),
         ]
 
-    def _make_pruner(self) -> Pruner:
-        return Pruner(self._database, self._committed, self._limits.retention_ms)
+    async def _prune(self) -> None:
+        limits = self._limits
+        pruner = Pruner(self._database, self._committed, limits.retention_ms)
+        await pruner.run(self._assigned, limits.prune_seconds)
 
     async def _committed(self) -> dict[tuple[str, int], int]:
         return await committed_offsets(self._faust_settings.kafka_url, self._faust_settings.group)

@@ -113,10 +113,12 @@ class Installation:
         await ensure_topics(self.settings.kafka_url, self.topics.all)
 
     @asynccontextmanager
-    async def worker(self, looks: LookLimits | None = None) -> AsyncIterator[CommandWorker]:
+    async def worker(
+        self, looks: LookLimits | None = None, **limits: Any
+    ) -> AsyncIterator[CommandWorker]:
         """A command worker in this process; it takes commands when the block begins."""
         database = create_database(self.settings.sqlalchemy_url)
-        worker = self._make_worker(database, looks)
+        worker = self._make_worker(database, looks, **limits)
         try:
             await worker.start()
             await eventually(lambda: worker.health.is_ready, "a ready worker")
@@ -125,13 +127,16 @@ class Installation:
             await worker.stop()
             await database.dispose()
 
-    def _make_worker(self, database: Database, looks: LookLimits | None) -> CommandWorker:
+    def _make_worker(
+        self, database: Database, looks: LookLimits | None, **more: Any
+    ) -> CommandWorker:
         settings = self.settings
         limits = CommandLimits(
             balance_max=settings.balance_max,
             order_expiry_ms=settings.order_expiry_seconds * 1000,
             batch_max=settings.batch_max,
             retry_seconds_max=settings.retry_seconds_max,
+            **more,
         )
         faust = faust_settings(settings, "commands", free_port())
         return CommandWorker(faust, database, self.topics, limits, looks=looks)

@@ -233,6 +233,15 @@ async def test_rows_stay_bounded_under_load_and_nothing_is_lost(
     assert await count(installation, "command_ids") < len(firsts) * 0.75
 
 
+async def test_a_worker_prunes_beside_its_batches(installation: Installation) -> None:
+    pruning_soon = installation.worker(retention_ms=1, prune_seconds=0.1)
+    async with installation.observed() as (producer, listener), pruning_soon:
+        for _ in range(3):
+            await say(producer, listener, wire.ChargeBalance(1, 1))
+        await eventually(lambda: pruned_some(installation), "rows to go")
+    assert await installation.query("SELECT balance FROM wallets") == [(3,)]
+
+
 async def test_pruning_that_is_killed_leaves_nothing_half_done(
     installation: Installation,
 ) -> None:
