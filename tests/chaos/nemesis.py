@@ -49,6 +49,14 @@ class Fault:
         }
 
 
+async def happens(event: asyncio.Event) -> bool:
+    """Wait for what a proxy was asked for; False where no statement came by."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CATCH_SECONDS_MAX):
+            return await event.wait()
+    return False
+
+
 class Nemesis:
     """Carries a schedule out on a cluster."""
 
@@ -91,7 +99,17 @@ class Nemesis:
         return self._random.choice(running or self._cluster.named(kind))
 
     async def _worker_kill(self) -> Fault:
-        return self._signal(self._one("worker"), signal.SIGKILL, "worker_kill")
+        """Kill a worker: at any moment, or on one side of a COMMIT, before anything is told."""
+        member = self._one("worker")
+        moment = self._random.choice(("any moment", "before its COMMIT", "after its COMMIT"))
+        if moment == "before its COMMIT":
+            await happens(member.database.hold_next(COMMIT))
+        elif moment == "after its COMMIT":
+            await happens(member.database.cut_after_next_commit())
+        fault = self._signal(member, signal.SIGKILL, "worker_kill")
+        member.database.release()
+        fault.note = moment
+        return fault
 
     async def _edge_kill(self) -> Fault:
         return self._signal(self._one("edge"), signal.SIGKILL, "edge_kill")
@@ -127,11 +145,9 @@ class Nemesis:
         statement = self._random.choice((BEGIN, COMMIT))
         fault = Fault("worker_stop", member.name)
         caught = member.database.hold_next(statement)
-        try:
-            async with asyncio.timeout(CATCH_SECONDS_MAX):
-                await caught.wait()
+        if await happens(caught):
             fault.note = "before its BEGIN" if statement is BEGIN else "before its COMMIT"
-        except TimeoutError:
+        else:
             fault.note = "between transactions"
         member.signal(signal.SIGSTOP)
         await asyncio.sleep(STOPPED_SECONDS)
@@ -162,10 +178,8 @@ class Nemesis:
         member = self._one("worker")
         fault = Fault("commit_cut", member.name)
         cut = member.database.cut_after_next_commit()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CATCH_SECONDS_MAX):
-                await cut.wait()
-                fault.note = "after COMMIT, before its answer"
+        if await happens(cut):
+            fault.note = "after COMMIT, before its answer"
         fault.end()
         return fault
 

@@ -72,8 +72,8 @@ class FaultProxy:
         return self._caught
 
     def release(self) -> None:
-        """Let go of what is held, and hold nothing more."""
-        self._hold = None
+        """Let go of what is held, and wait for nothing more."""
+        self._hold = self._cut_after_commit = None
         self._release.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

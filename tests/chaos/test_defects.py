@@ -11,8 +11,6 @@ from tests.chaos.defective import DEFECTS, LOOSENED
 from tests.chaos.run import Options, alive, carry_out
 from tests.chaos.workload import Shares
 
-SMALL = {"edges": 1, "workers": 2}
-
 #   defect                  the fault that shows it  a rule that finds it
 CASES: list[tuple[str, dict[str, int], str]] = [
     ("mark_not_written", {}, "every_record_has_one_row"),
@@ -38,7 +36,8 @@ def test_a_defect_is_noticed(
         per_second=60,
         faults=faults,
         folder=tmp_path,
-        shape=Shape(**SMALL, program=f"tests.chaos.defective {defect}"),
+        # A fence has two sides.
+        shape=Shape(1, 2 if faults else 1, program=f"tests.chaos.defective {defect}"),
         shares=Shares(poison=0.0),
         loosened=LOOSENED.get(defect, ()),
         drain_seconds_max=10,
