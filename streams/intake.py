@@ -111,10 +111,10 @@ class Intake:
         In both cases nothing more is acknowledged, so the batch comes again. An agent that ended
         otherwise would stand still without a word.
         """
-        check_stopping(error)
         if isinstance(error, GeneratorExit):
             # The event loop is gone already.
             raise error
+        check_stopping(error)
         self._leave(f"a batch could not be {what}: {error!r}")
 
     def _record_of(self, event: Any) -> Record:
