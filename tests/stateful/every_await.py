@@ -1,0 +1,286 @@
+"""A worker in memory around a real database: its log, its stream and its broker can be harmed.
+
+What has left the process stays: acknowledged offsets, and what the broker has. The rest is gone
+when the worker dies, and a new one is started on what is left.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from operator import ge
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import sqlalchemy as sa
+
+from storage.engine import create_database
+from storage.marks import load_marks
+from streams.applying import PersistentApplier
+from streams.batch import BatchApplier
+from streams.catching_up import Span, apply_missed, read_missed
+from streams.codec import CommandReader
+from streams.health import WorkerHealth
+from streams.intake import Intake
+from streams.left_behind import LeftBehind
+from streams.publisher import Publisher
+from streams.records import LOG_APPEND_TIME, Record
+from tests.stateful.log_in_memory import TOPICS, LogInMemory
+from tests.stateful.test_batch_machine import RULEBOOK
+from tests.stepping import Stepped
+
+USERS = TOPICS.user_commands.name
+BATCH_MAX = 3
+
+
+class ReadLog(LogInMemory):
+    """A log that takes its time to be read."""
+
+    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
+        await asyncio.sleep(0)
+        return await super().read(topic, partition, first, end)
+
+
+Sent = tuple[str, bytes | None, bytes, int | None, int | None]
+
+
+class Left(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Outside:
+    """What a worker that dies leaves behind, beside the database."""
+
+    acknowledged: dict[int, int] = field(default_factory=dict)
+    broker: list[Sent] = field(default_factory=list)
+
+
+@dataclass
+class Harm:
+    """What is done at which step; it is done once."""
+
+    act: Callable[["Process"], BaseException | None] = lambda _: None
+    step: int = -1
+    """The place where the event loop takes over, counted over all tasks of the body."""
+    send: int = -1
+    """The record that is handed to the broker."""
+    statement: int = -1
+    """The statement, or the commit, that the database is about to be given."""
+    steps: int = 0
+    sends: int = 0
+    statements: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        reached = (self.steps, self.sends, self.statements)
+        wanted = (self.step, self.send, self.statement)
+        return all(map(ge, reached, wanted))
+
+    def at_step(self, process: "Process") -> BaseException | None:
+        self.steps += 1
+        return self.act(process) if self.steps == self.step else None
+
+    def at_send(self, process: "Process") -> BaseException | None:
+        self.sends += 1
+        return self.act(process) if self.sends == self.send else None
+
+    def at_statement(self, process: "Process") -> None:
+        self.statements += 1
+        if self.statements == self.statement and (error := self.act(process)):
+            raise error
+
+
+Body = Callable[["Process"], Coroutine[Any, Any, None]]
+
+
+class Process:
+    """One life of a worker: until its work is done, or until it is gone."""
+
+    def __init__(self, url: str, log: LogInMemory, outside: Outside, harm: Harm) -> None:
+        self.database = create_database(url, connections_max=2)
+        self.log = log
+        self.outside = outside
+        self.harm = harm
+        self.consumes = False
+        self._gone = asyncio.Event()
+        self._refused: BaseException | None = None
+        self._works: list[Any] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self.is_gone = False
+        publisher: Any = Publisher("nowhere", TOPICS)
+        publisher._producer = SimpleNamespace(send=self._send)
+        self.publisher: Publisher = publisher
+        self.applier = PersistentApplier(
+            BatchApplier(self.database, CommandReader(TOPICS), RULEBOOK),
+            log,
+            WorkerHealth(),
+            retry_seconds_max=20,
+        )
+
+    def leave(self, _why: str) -> NoReturn:
+        self.die()
+        raise Left
+
+    def die(self) -> None:
+        """Let nothing leave the process from here on."""
+        self.is_gone = True
+        self._gone.set()
+
+    async def run(self, body: Body) -> BaseException | None:
+        """Run the body, all tasks of it by steps, to its end; return what ended it early."""
+        # A connection that is there already has no steps of its own.
+        async with self.database.connect():
+            pass
+        for name in ("before_cursor_execute", "commit"):
+            sa.event.listen(self.database.engine.sync_engine, name, self._at_statement)
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(self._make_task)
+        self.task = asyncio.create_task(body(self))
+        gone = asyncio.create_task(self._gone.wait())
+        await asyncio.wait([self.task, gone], return_when=asyncio.FIRST_COMPLETED)
+        loop.set_task_factory(None)
+        ended = await self._clear_up(gone)
+        return ended if ended is None or not self._gone.is_set() else Left()
+
+    async def _clear_up(self, gone: "asyncio.Task[Any]") -> BaseException | None:
+        self.is_gone = True
+        for task in (gone, *self._tasks):
+            task.cancel()
+        await asyncio.gather(gone, *self._tasks, return_exceptions=True)
+        for work in self._works:
+            # A task that was cancelled before it began has never awaited it.
+            work.close()
+        await self.database.dispose()
+        return asyncio.CancelledError() if self.task.cancelled() else self.task.exception()
+
+    def _make_task(
+        self, loop: asyncio.AbstractEventLoop, work: Any, **named: Any
+    ) -> "asyncio.Task[Any]":
+        is_ours = getattr(work, "__name__", "") in {"run_intake", "catch_up", "_settle"}
+        task = asyncio.Task(self._drive(work) if is_ours else work, loop=loop, **named)
+        if is_ours:
+            self._tasks.append(task)
+            self._works.append(work)
+        return task
+
+    def _at_statement(self, *_: Any) -> None:
+        self.harm.at_statement(self)
+
+    async def _drive(self, work: Any) -> Any:
+        try:
+            return await Stepped(work, lambda: self.harm.at_step(self))
+        except (KeyboardInterrupt, SystemExit) as error:
+            # These end the event loop, and the process with it.
+            self.die()
+            raise Left from error
+
+    async def _send(
+        self,
+        topic: str,
+        value: bytes,
+        *,
+        key: bytes | None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+    ) -> "asyncio.Future[None]":
+        await asyncio.sleep(0)
+        # Behind a record that it could not send, an idempotent producer sends none.
+        self._refused = self._refused or self.harm.at_send(self)
+        error = self._refused
+        loop = asyncio.get_running_loop()
+        sending = loop.create_future()
+        loop.call_soon(self._arrive, sending, (topic, key, value, partition, timestamp_ms), error)
+        return sending
+
+    def _arrive(
+        self, sending: "asyncio.Future[None]", record: Sent, error: BaseException | None
+    ) -> None:
+        if not self.is_gone and error is None:
+            self.outside.broker.append(record)
+        if not sending.done():
+            sending.set_exception(error) if error else sending.set_result(None)
+
+
+class Stream:
+    """What an agent iterates: the events of one topic; at its end it waits for their ends."""
+
+    def __init__(self, process: Process, records: Sequence[Record]) -> None:
+        self.enable_acks = True
+        self.current_event: Any = None
+        self.channel = SimpleNamespace(queue=self)
+        self._process = process
+        self._waiting = deque(records)
+        self._open = len(records)
+        self._finished = asyncio.Event()
+
+    def empty(self) -> bool:
+        return not self._waiting
+
+    async def __aiter__(self) -> AsyncIterator[None]:
+        while self._waiting:
+            self.current_event = self._event_of(self._waiting.popleft())
+            yield
+        if self._open:
+            await self._finished.wait()
+
+    def _event_of(self, record: Record) -> Any:
+        topic, partition, offset = record.place
+        message = SimpleNamespace(
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            key=record.key,
+            value=record.value,
+            headers=(),
+            timestamp=record.timestamp_ms / 1000,
+            timestamp_type=LOG_APPEND_TIME,
+        )
+        return SimpleNamespace(message=message, ack=lambda: self._ack(partition, offset))
+
+    def _ack(self, partition: int, offset: int) -> None:
+        if self._process.is_gone:
+            return
+        acknowledged = self._process.outside.acknowledged
+        assert acknowledged.get(partition, -1) < offset
+        acknowledged[partition] = offset
+        self._open -= 1
+        if not self._open:
+            self._finished.set()
+
+
+async def run_intake(process: Process) -> None:
+    """What a worker does: what was left behind, then its stream from where it is acknowledged."""
+    left = LeftBehind(process.database, process.publisher, process.applier.published)
+    await left.publish()
+    passed = process.outside.acknowledged
+    records = [
+        record
+        for record in process.log.of_topic(USERS)
+        if record.place.offset > passed.get(record.place.partition, -1)
+    ]
+    intake = Intake(
+        process.applier,
+        process.publisher,
+        WorkerHealth(),
+        batch_max=BATCH_MAX,
+        leave=process.leave,
+    )
+    process.consumes = True
+    await intake.process(Stream(process, records))
+
+
+async def catch_up(process: Process) -> None:
+    """What a worker does whose group has passed everything: no record comes again."""
+    left = LeftBehind(process.database, process.publisher, process.applier.published)
+    await left.publish()
+    async with process.database.connect() as connection:
+        marks = await load_marks(connection)
+    spans = [
+        Span(topic, partition, marks[topic, partition].next_offset, end)
+        for (topic, partition), end in process.log.ends.items()
+        if topic == USERS and marks[topic, partition].next_offset < end
+    ]
+    await apply_missed(
+        read_missed(spans, (process.log, TOPICS)), process.applier, process.publisher
+    )
