@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.services.child import Child
+from storage.engine import create_database
+from storage.marks import lock_marks
 from streams import wire
 from tests.client import Producer, eventually
 from tests.installation import Installation, Process
@@ -124,3 +126,28 @@ def has_connected(child: Child, port: int) -> bool:
     assert child.exit_code() is None
     there = f":{port:04X} 01"
     return there in Path("/proc/net/tcp").read_text()
+
+
+async def test_partitions_that_move_while_a_worker_stops_do_not_hold_it_up(
+    installation: Installation,
+) -> None:
+    topic = installation.topics.user_commands
+    database = create_database(installation.settings.sqlalchemy_url)
+    async with (
+        installation.observed() as (producer, listener),
+        installation.worker() as worker,
+    ):
+        app = worker._app
+        async with database.begin() as connection:
+            await lock_marks(connection, topic.name, range(topic.partitions))
+            sent = await producer.send(wire.ChargeBalance(1, 10))
+            await eventually(lambda: bool(app.consumer.unacked), "a command in hand")
+            stopping = asyncio.create_task(worker.stop())
+            await eventually(lambda: app.should_stop, "a worker that stops")
+            thread = app.consumer._thread
+            rejoin = thread._consumer._coordinator.request_rejoin
+            thread.thread_loop.call_soon_threadsafe(rejoin)
+            await eventually(lambda: app.rebalancing, "partitions that move")
+        await eventually(stopping.done, "the end of the stop")
+        assert (await listener.result_at(sent.place)).status == 200
+    await database.dispose()
