@@ -101,6 +101,6 @@ def _any_pair_of_arrays(element: _AnyPair, compiler: Any, **options: Any) -> str
 @compiles(_AnyPair, "sqlite")
 def _any_pair_of_json(element: _AnyPair, compiler: Any, **options: Any) -> str:
     one, two, ones, twos = (compiler.process(clause, **options) for clause in element.clauses)
-    # Both lists are numbered from 0.
-    pairs = f"json_each({ones}) AS a JOIN json_each({twos}) AS b ON a.key = b.key"
-    return f"({one}, {two}) IN (SELECT a.value, b.value FROM {pairs})"  # noqa: S608
+    # Both lists are numbered from 0. Joined, each would be read once for each value of the other.
+    second = f"json_extract({twos}, '$[' || key || ']')"
+    return f"({one}, {two}) IN (SELECT value, {second} FROM json_each({ones}))"  # noqa: S608
