@@ -47,7 +47,10 @@ def _meant(given: Given) -> Meant:
         raise click.UsageError(f"{message} or --since")  # noqa: EM102 - it is one sentence.
     wanted = options.wanted(**named)
     if not place:
-        return Meant(None, given["epoch"], wanted)
+        if given["epoch"] is not None:
+            message = "--epoch goes with TOPIC PARTITION OFFSET"
+            raise click.UsageError(message)
+        return Meant(None, None, wanted)
     if len(place) != 3 or not (place[1] + place[2]).isdecimal():
         message = "a letter is named by TOPIC PARTITION OFFSET: a name and two numbers"
         raise click.UsageError(message)

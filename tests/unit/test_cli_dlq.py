@@ -115,6 +115,7 @@ REFUSED: list[tuple[tuple[str, ...], str]] = [
     (("show", USERS, "4", "17", "--epoch", "2"), "of log epoch 2"),
     (("discard", "--why", "w"), "name one letter"),
     (("discard", USERS, "4", "17", "--topic", USERS, "--why", "w"), "name one letter"),
+    (("discard", "--topic", USERS, "--epoch", "1", "--why", "w"), "--epoch goes with"),
     (("discard", USERS, "4", "--why", "w"), "a name and two numbers"),
     (("discard", USERS, "4", "-1", "--why", "w"), "-1"),
     (("discard", USERS, "4", "17"), "--why"),
