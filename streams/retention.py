@@ -119,7 +119,7 @@ class Pruner:
                 await self._look(assigned)
             except Exception as error:
                 # Nothing is lost by it; the next look finds the same rows.
-                log.info("the command log was not pruned: %r", error)
+                log.warning("the command log was not pruned: %r", error)
             await asyncio.sleep(look_seconds)
 
     async def _look(self, assigned: Callable[[], Collection[Partition]]) -> None:
