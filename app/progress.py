@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -55,13 +56,13 @@ def _bars() -> Iterator[Watch]:
 
     columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, Any] = {}
 
         def watch(what: str, rows: int, about: int) -> None:
             if what not in tasks:
-                tasks[what] = int(progress.add_task(what, total=None))
+                tasks[what] = progress.add_task(what, total=None)
             # What the database estimates may be less than it has.
             total = max(rows, about) if about else None
-            progress.update(progress.task_ids[tasks[what]], completed=rows, total=total)
+            progress.update(tasks[what], completed=rows, total=total)
 
         yield watch
