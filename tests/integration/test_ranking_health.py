@@ -1,15 +1,17 @@
 """The health of a ranking worker: it says when it stands still, and whom it cannot reach."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
+from app.addresses import answers_ok
 from app.services.ports import free_port
 from tables.sale_intake import SaleIntake
 from tests.client import eventually
-from tests.installation import Installation
+from tests.installation import Installation, install
 from tests.integration.test_ranking import edge_side, ranking, selling, shows
 from tests.integration.test_worker_faults import database_behind_proxy
 from tests.looks import QUICK
@@ -76,3 +78,26 @@ async def test_a_database_that_is_away_makes_it_unready_and_its_views_go_on(
         assert (await ask(port, f"/ranking/products/{PRODUCT}"))[0] == 200
         await proxy.open()
         await eventually(lambda: checks_without(set()), "a ready worker")
+
+
+async def test_a_worker_is_ready_where_there_are_more_workers_than_partitions(
+    kafka_url: str, own_database_url: str, tmp_path: Path
+) -> None:
+    installation = await install(kafka_url, own_database_url, tmp_path, partitions=1)
+    port = free_port()
+
+    async def are_ready() -> bool:
+        urls = (f"http://127.0.0.1:{port}/readyz", f"{other.url}/readyz")
+        return all([await asyncio.to_thread(answers_ok, url) for url in urls])
+
+    async with (
+        ranking(installation, port, QUICK) as worker,
+        installation.process("worker", "--kind", "ranking", port_name="ranking_port") as other,
+    ):
+        await other.ready()
+        await eventually(are_ready, "two workers that are ready")
+        owned = [
+            (await ask(each, "/ranking/table"))[1]["partitions"] for each in (port, other.port)
+        ]
+        assert sorted(owned) == [[], [0]]
+        assert worker.health.liveness.is_alive

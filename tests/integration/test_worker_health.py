@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from signal import SIGUSR1
 from typing import Any
 
@@ -16,7 +15,7 @@ from streams import wire
 from streams.batch import BatchApplier
 from streams.worker import CommandWorker
 from tests.client import Producer, eventually, producing
-from tests.installation import Installation, install
+from tests.installation import Installation
 from tests.integration.test_worker_faults import database_behind_proxy
 from tests.looks import QUICK, noted_looks
 
@@ -159,18 +158,6 @@ async def test_a_database_that_is_away_is_seen_by_an_idle_worker_and_is_no_reaso
         await proxy.open()
         await eventually(lambda: worker.health.is_ready, "a ready worker")
         assert all(looks)
-
-
-async def test_a_worker_is_ready_where_there_are_more_workers_than_partitions(
-    kafka_url: str, own_database_url: str, tmp_path: Path
-) -> None:
-    installation = await install(kafka_url, own_database_url, tmp_path, partitions=1)
-    async with (
-        installation.worker(),
-        installation.process("worker", port_name="worker_port") as other,
-    ):
-        await other.ready()
-        await eventually(lambda: answers_ok(f"{other.url}/livez"), "a worker that is well")
 
 
 async def test_a_process_whose_loop_is_blocked_leaves_and_says_where_it_stood(
