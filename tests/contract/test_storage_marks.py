@@ -21,6 +21,7 @@ from storage.marks import (
     load_marks,
     lock_marks,
     move_mark,
+    raise_published,
     save_marks,
 )
 from storage.products import load_products
@@ -49,6 +50,26 @@ async def still_waiting(task: asyncio.Task[object]) -> AsyncIterator[None]:
     assert not task.done()
     yield
     await asyncio.wait_for(task, 10)
+
+
+async def published_of(database: Database, offset: int, at: Mark) -> int:
+    """Raise what is published of the first partition, as one who saw the mark there."""
+    async with database.begin() as connection:
+        await raise_published(connection, at, offset)
+        return (await load_marks(connection))[TOPIC, 0].published_offset
+
+
+async def test_what_is_published_is_raised_up_to_the_mark_and_never_goes_back(
+    marked: Database,
+) -> None:
+    async with marked.begin() as connection:
+        await written(connection, save_marks, [mark(0, 9)])
+    seen = mark(0, 5)
+    assert await published_of(marked, 7, seen) == 7
+    assert await published_of(marked, 4, seen) == 7
+    assert await published_of(marked, 10, seen) == 7
+    assert await published_of(marked, 9, Mark(TOPIC, 0, 2, 9, NOW_MS)) == 7
+    assert await published_of(marked, 9, seen) == 9
 
 
 async def move(database: Database, partition: int) -> int:

@@ -2,7 +2,10 @@
 
 from uuid import uuid4
 
+import pytest
+
 from streams import wire
+from streams.publisher import Publisher
 from streams.records import Place
 from tests.client import body_of, producing
 from tests.installation import Installation
@@ -45,6 +48,26 @@ async def test_holes_of_all_topics_are_filled_though_no_record_follows(
     async with installation.observed() as (producer, listener):
         skipped = await producer.send_all(EVERYWHERE)
         await installation.move_group(behind([one.place for one in skipped]))
+        async with installation.worker():
+            results = await listener.results_of(skipped)
+    assert {result.status for result in results} == {200}
+
+
+async def test_what_a_worker_caught_up_with_and_did_not_publish_is_published_by_the_next(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> None:
+        message = "killed between commit and publishing"
+        raise OSError(message)
+
+    async with installation.observed() as (producer, listener):
+        skipped = await producer.send_all(EVERYWHERE)
+        await installation.move_group(behind([one.place for one in skipped]))
+        monkeypatch.setattr(Publisher, "publish", die)
+        with pytest.raises(OSError, match="killed"):
+            async with installation.worker():
+                pass
+        monkeypatch.undo()
         async with installation.worker():
             results = await listener.results_of(skipped)
     assert {result.status for result in results} == {200}
