@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
-from storage.engine import create_database
+from storage.engine import Database
 from storage.marks import load_marks
 from streams.applying import PersistentApplier
 from streams.batch import BatchApplier
@@ -97,8 +97,8 @@ Body = Callable[["Process"], Coroutine[Any, Any, None]]
 class Process:
     """One life of a worker: until its work is done, or until it is gone."""
 
-    def __init__(self, url: str, log: LogInMemory, outside: Outside, harm: Harm) -> None:
-        self.database = create_database(url, connections_max=2)
+    def __init__(self, database: Database, log: LogInMemory, outside: Outside, harm: Harm) -> None:
+        self.database = database
         self.log = log
         self.outside = outside
         self.harm = harm
@@ -129,17 +129,20 @@ class Process:
 
     async def run(self, body: Body) -> BaseException | None:
         """Run the body, all tasks of it by steps, to its end; return what ended it early."""
-        # A connection that is there already has no steps of its own.
-        async with self.database.connect():
-            pass
-        for name in ("before_cursor_execute", "commit"):
-            sa.event.listen(self.database.engine.sync_engine, name, self._at_statement)
+        heard = [
+            (self.database.engine.sync_engine, name, self._at_statement)
+            for name in ("before_cursor_execute", "commit")
+        ]
+        for told in heard:
+            sa.event.listen(*told)
         loop = asyncio.get_running_loop()
         loop.set_task_factory(self._make_task)
         self.task = asyncio.create_task(body(self))
         gone = asyncio.create_task(self._gone.wait())
         await asyncio.wait([self.task, gone], return_when=asyncio.FIRST_COMPLETED)
         loop.set_task_factory(None)
+        for told in heard:
+            sa.event.remove(*told)
         ended = await self._clear_up(gone)
         return ended if ended is None or not self._gone.is_set() else Left()
 
@@ -151,7 +154,6 @@ class Process:
         for work in self._works:
             # A task that was cancelled before it began has never awaited it.
             work.close()
-        await self.database.dispose()
         return asyncio.CancelledError() if self.task.cancelled() else self.task.exception()
 
     def _make_task(

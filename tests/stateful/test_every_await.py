@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy import exc
 
 from storage import schema
-from storage.engine import create_database
+from storage.engine import Database, create_database
 from storage.marks import load_marks
 from storage.migrate import upgrade
 from streams import catching_up
@@ -144,17 +144,16 @@ WORK = {
 class Shop:
     """One database, emptied before each run."""
 
-    url: str
+    database: Database
     log: ReadLog
 
     async def open(self) -> None:
-        process = Process(self.url, self.log, Outside(), Harm())
-        await start_anew(process.database)
+        process = Process(self.database, self.log, Outside(), Harm())
+        await start_anew(self.database)
         rows = await process.applier.apply(self.log.of_topic(TOPICS.catalog_commands.name))
         process.applier.published.arrive(ends_of(rows))
-        left = LeftBehind(process.database, process.publisher, process.applier.published)
+        left = LeftBehind(self.database, process.publisher, process.applier.published)
         await left.note_at_last()
-        await process.database.dispose()
 
     async def live(self, work: Work, harm: Harm, ending: type[BaseException] = Left) -> Outside:
         """Start workers until one has done its work; the first of them meets the harm.
@@ -163,7 +162,7 @@ class Shop:
         """
         outside = Outside(dict(work.passed))
         for life in range(LIVES_MAX):
-            process = Process(self.url, self.log, outside, Harm() if life else harm)
+            process = Process(self.database, self.log, outside, Harm() if life else harm)
             async with asyncio.timeout(SECONDS_MAX):
                 ended = await process.run(work.body)
             await self.check(work, outside)
@@ -176,10 +175,8 @@ class Shop:
     async def check(self, work: Work, outside: Outside) -> None:
         """See that what is acknowledged is committed and published, and what is marked so is."""
         told = results_in(outside.broker)
-        database = create_database(self.url)
-        async with database.connect() as connection:
+        async with self.database.connect() as connection:
             marks = await load_marks(connection)
-        await database.dispose()
         for place in PLACES:
             mark = marks[place.topic, place.partition]
             came = place.offset > work.passed.get(place.partition, -1)
@@ -191,15 +188,13 @@ class Shop:
 
     async def facts(self, outside: Outside) -> dict[str, Any]:
         """All that a run has come to; what the broker has twice counts once."""
-        database = create_database(self.url)
-        found = facts_of(await read_entities(database))
-        async with database.connect() as connection:
+        found = facts_of(await read_entities(self.database))
+        async with self.database.connect() as connection:
             for table in (schema.command_log, schema.command_ids, schema.dead_letters):
                 columns = [column for column in table.c if column.name != "id"]
                 rows = await connection.execute(sa.select(*columns))
                 found[table.name] = {tuple(row) for row in rows}
             marks = await load_marks(connection)
-        await database.dispose()
         found["marks"] = {key: (m.next_offset, m.last_timestamp_ms) for key, m in marks.items()}
         return {**found, "broker": set(outside.broker)}
 
@@ -211,16 +206,32 @@ def results_in(broker: Sequence[Sent]) -> list[Place]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    # Several batches, so that one is published while the next one is applied.
-    monkeypatch.setattr(catching_up, "_BATCH_MAX", BATCH_MAX)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'shop.db'}"
+        made = f"sqlite+aiosqlite:///{tmp_path / 'shop.db'}"
     else:
         plain: str = request.getfixturevalue("database_url")
-        url = plain.replace("postgresql://", "postgresql+asyncpg://")
-    upgrade(url)
-    return Shop(url, shopping())
+        made = plain.replace("postgresql://", "postgresql+asyncpg://")
+    upgrade(made)
+    return made
+
+
+def hurry(connection: Any, _record: Any) -> None:
+    """Let SQLite not wait for the disk: the computer stays on."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = OFF")
+    cursor.close()
+
+
+@pytest.fixture
+async def shop(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
+    # Several batches, so that one is published while the next one is applied.
+    monkeypatch.setattr(catching_up, "_BATCH_MAX", BATCH_MAX)
+    database = create_database(url, connections_max=2)
+    if database.is_sqlite:
+        sa.event.listen(database.engine.sync_engine, "connect", hurry)
+    yield Shop(database, shopping())
+    await database.dispose()
 
 
 @pytest.mark.parametrize("name", WORK)
