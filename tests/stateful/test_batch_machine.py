@@ -138,21 +138,26 @@ def test_every_stored_reply_is_the_models(machine: type[BatchMachine]) -> None:
     run_rounds(machine, dispositions, examples=15, steps=40)
 
 
-def test_an_id_that_another_principal_used_for_the_same_user_costs_itself_only(
+def test_an_id_that_another_principal_used_for_the_same_user_moves_no_money(
     machine: type[BatchMachine],
 ) -> None:
-    """Ids are a principal's own, but what a command makes takes its id from it."""
+    """Ids are a principal's own, but what a command makes takes its id from it.
+
+    Of the same content it is the same charge, whoever sends it; of another one a conflict.
+    """
     shop = machine()
     charge = {"commandId": str(UUID(int=1)), "type": "ChargeBalance"}
     for number, principal in enumerate(("svc:a", "svc:b", "svc:c")):
         payload = {"userId": 1, "amount": 10**number}
         shop.log.append({**charge, "payload": payload, "principal": principal})
     shop.log.append({**charge, "payload": {"userId": 1, "amount": 5}})
+    shop.log.append({**charge, "payload": {"userId": 1, "amount": 1}, "principal": "svc:d"})
     shop.log.append({**charge, "commandId": str(UUID(int=2)), "payload": payload})
     rows = shop.apply(shop.waiting("user-commands"))
     stored = shop.facts()
-    for_one = {row.disposition for row in rows[1:4]}
     shop.close()
-    assert [rows[0].disposition, for_one, rows[4].disposition] == ["APPLIED", {"DEAD"}, "APPLIED"]
-    assert all("DATA_REFUSED" in row.body for row in rows[1:4])
+    told = [row.disposition for row in rows]
+    assert told == ["APPLIED", "REFUSED", "REFUSED", "REFUSED", "REPEATED", "APPLIED"]
+    assert all("IDEMPOTENCY_KEY_REUSED" in row.body for row in rows[1:4])
+    assert rows[4].body == rows[0].body
     assert stored["balances"] == {1: 1 + 100}
