@@ -34,6 +34,7 @@ def copy(file: Path, copies: int) -> None:
         for number in range(1, copies):
             for table in _NUMBERED:
                 _copy_table(connection, table, number)
+            connection.commit()
         moved = "UPDATE partition_marks SET epoch = ?"
         connection.execute(moved, (copies,))
         connection.execute("INSERT INTO log_epochs VALUES (?, 'copies', 0)", (copies,))
