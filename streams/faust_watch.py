@@ -7,6 +7,7 @@ on, and its users wait. Whether the app still takes part in its group is asked b
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, NamedTuple
 
 from streams.leave import leave
@@ -33,6 +34,11 @@ class LookLimits:
     looks_max: int = 20
     # Who supervises by /livez starts it anew sooner; where nobody does, the process leaves itself.
     told_looks_max: int = 40
+
+
+def looks_for(retry_seconds_max: float) -> LookLimits:
+    """Return the limits of a worker that retries for so long: that is no standing still."""
+    return LookLimits(looks_max=max(LookLimits().looks_max, ceil(retry_seconds_max) + 5))
 
 
 class FaustWatch:
@@ -129,7 +135,8 @@ class FaustWatch:
 
     def _dead_fetcher(self, may_move: bool) -> str:
         is_gone = all(future.done() for future in self._app._fetcher._futures)
-        stands = self._stands("fetcher", "gone", has_work=is_gone and may_move)
+        is_needed = may_move and bool(self.assigned)
+        stands = self._stands("fetcher", "gone", has_work=is_gone and is_needed)
         return "nothing fetches records any more" if stands else ""
 
     def _dead_thread(self) -> str:

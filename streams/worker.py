@@ -14,7 +14,7 @@ from streams.codec import CommandReader
 from streams.dead_letter_alarm import Thresholds
 from streams.dead_letter_watch import DeadLetterWatch
 from streams.decisions import Rulebook
-from streams.faust_watch import FaustWatch, LookLimits
+from streams.faust_watch import FaustWatch, LookLimits, looks_for
 from streams.gaps import GapCloser
 from streams.health import WorkerHealth
 from streams.intake import Intake
@@ -60,7 +60,7 @@ class CommandWorker:
         self._database = database
         self._topics = topics
         self._limits = limits
-        self._looks = looks or LookLimits()
+        self._looks = looks or looks_for(limits.retry_seconds_max)
         self._log_reader = LogReader(faust_settings.kafka_url)
         self._publisher = Publisher(faust_settings.kafka_url, topics)
         self._watches: list[asyncio.Task[None]] = []

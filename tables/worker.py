@@ -14,7 +14,7 @@ from domain.ranking import WINDOW_HOURS, Window
 from storage.engine import Database
 from streams.admin import ensure_topics
 from streams.app import FaustSettings
-from streams.faust_watch import FaustWatch, LookLimits
+from streams.faust_watch import FaustWatch, LookLimits, looks_for
 from streams.leave import leave
 from streams.membership import LOOK_SECONDS, Membership
 from streams.topics import Topic, Topics
@@ -74,7 +74,7 @@ class RankingWorker:
         self._app: Any = None
         self._top_lists = TopListReader(faust_settings.kafka_url, topics, hours)
         self.health = RankingHealth(database, faust_settings.kafka_url, topics.product_sales)
-        self._looks = looks or LookLimits()
+        self._looks = looks or looks_for(retry_seconds_max)
         self._loads = 0
 
     async def start(self) -> None:

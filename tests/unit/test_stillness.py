@@ -2,6 +2,7 @@
 
 import pytest
 
+from streams.faust_watch import looks_for
 from streams.liveness import Liveness
 from streams.stillness import Stillness
 
@@ -31,6 +32,11 @@ def test_things_stand_each_for_itself() -> None:
     stillness.look("other", 1, has_work=True)
     stillness.look("other", 2, has_work=True)
     assert stillness.look("one", 1, has_work=True) == 1
+
+
+@pytest.mark.parametrize(("retry_seconds_max", "looks"), [(2.0, 20), (15.0, 20), (59.5, 65)])
+def test_what_is_tried_again_does_not_stand_still(retry_seconds_max: float, looks: int) -> None:
+    assert looks_for(retry_seconds_max).looks_max == looks
 
 
 def test_a_fault_is_told_with_its_beginning_until_it_is_gone() -> None:
