@@ -4,6 +4,7 @@ from app.services.errors import StartError
 from app.settings import Settings
 from app.topics import topics_in
 from storage.engine import Database, create_database
+from storage.marks import find_log_epoch
 from streams.left_behind import LeftBehind
 from streams.log_identity import LogRefusedError, adopt_log, look_at_log
 from streams.log_reader import LogReader
@@ -32,9 +33,13 @@ async def adopt(settings: Settings) -> int:
 
 
 async def _publish_left_behind(settings: Settings, database: Database) -> None:
+    async with database.connect() as connection:
+        known = await find_log_epoch(connection)
+    if known is None:
+        return
     publisher = Publisher(settings.kafka_url, topics_in(settings))
     await publisher.start()
     try:
-        await LeftBehind(database, publisher, Published()).publish()
+        await LeftBehind(database, publisher, Published(), known.epoch).publish()
     finally:
         await publisher.stop()

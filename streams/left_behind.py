@@ -26,10 +26,13 @@ _LAST_SECONDS_MAX = 2
 class LeftBehind:
     """Finds rows that nobody has in hand, and publishes them in the order of the log."""
 
-    def __init__(self, database: Database, publisher: Publisher, published: Published) -> None:
+    def __init__(
+        self, database: Database, publisher: Publisher, published: Published, epoch: int
+    ) -> None:
         self._database = database
         self._publisher = publisher
         self._published = published
+        self._epoch = epoch
         self._seen: dict[Partition, Mark] = {}
 
     async def publish(self) -> None:
@@ -61,7 +64,9 @@ class LeftBehind:
 
     async def _load_marks(self) -> dict[Partition, Mark]:
         async with self._database.connect() as connection:
-            return await load_marks(connection)
+            marks = await load_marks(connection)
+        # What is known as published is so in one log; offsets of another one say nothing of it.
+        return {key: mark for key, mark in marks.items() if mark.epoch == self._epoch}
 
     async def _publish(self, marks: Iterable[Mark]) -> None:
         behind = list(marks)

@@ -82,7 +82,7 @@ class CommandWorker:
         epoch = await identify_log(self._database, log, self._log_reader, self._topics)
         await self._publisher.start()
         applier = self._make_applier(epoch)
-        left_behind = LeftBehind(self._database, self._publisher, applier.published)
+        left_behind = LeftBehind(self._database, self._publisher, applier.published, epoch)
         await left_behind.publish()
         self._left_behind = left_behind
         await self._catch_up(log, applier)

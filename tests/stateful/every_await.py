@@ -253,7 +253,9 @@ class Stream:
 
 async def run_intake(process: Process) -> None:
     """What a worker does: what was left behind, then its stream from where it is acknowledged."""
-    left = LeftBehind(process.database, process.publisher, process.applier.published)
+    left = LeftBehind(
+        process.database, process.publisher, process.applier.published, RULEBOOK.epoch
+    )
     await left.publish()
     passed = process.outside.acknowledged
     records = [
@@ -274,7 +276,9 @@ async def run_intake(process: Process) -> None:
 
 async def catch_up(process: Process) -> None:
     """What a worker does whose group has passed everything: no record comes again."""
-    left = LeftBehind(process.database, process.publisher, process.applier.published)
+    left = LeftBehind(
+        process.database, process.publisher, process.applier.published, RULEBOOK.epoch
+    )
     await left.publish()
     async with process.database.connect() as connection:
         marks = await load_marks(connection)
