@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from tests.chaos.report.measures import Json
 
 WIDTH, HEIGHT = 13, 9
+DOTS_MAX = 300
 LEAST_SHARE = 400
 """A kill takes no time, and must still be seen: it is drawn as such a part of the run."""
 COLOURS = (
@@ -80,12 +81,15 @@ def _draw_waiting(axes: Axes, told: Json) -> None:
 
 def _draw_latency(axes: Axes, told: Json) -> None:
     step = told["stepSeconds"]
+    # A value between two steps without answers is a dot or nothing; dots of an hour are a wall.
+    marker = "." if len(told["max"]) < DOTS_MAX else ""
     shades = {"p50": "#2ca25f", "p90": "#e6a700", "p99": "#c0392b"}
     for name, colour in shades.items():
         known = [(n, value) for n, value in enumerate(told[name]) if value is not None]
         at = [(number + 0.5) * step for number, _ in known]
         # An answer within the same millisecond has no place on a logarithmic axis.
-        axes.plot(at, [max(1, value) for _, value in known], color=colour, label=name, marker=".")
+        shown = [max(1, value) for _, value in known]
+        axes.plot(at, shown, color=colour, label=name, linewidth=1, marker=marker)
     axes.set_yscale("log")
     axes.set_ylim(1, 2 * max((value or 0 for value in told["max"]), default=50))
     axes.yaxis.set_major_formatter("{x:g}")
