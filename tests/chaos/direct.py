@@ -85,7 +85,7 @@ class DirectProducers:
                 done.set_result(("unknown", None))
                 return
             place = {
-                "topic": record.topic,
+                "topic": topic,
                 "partition": message.partition(),
                 "offset": message.offset(),
             }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 TERM_SECONDS_MAX = 20.0
@@ -59,8 +60,7 @@ def _recoveries(faults: list[dict[str, Any]]) -> dict[str, list[float]]:
 
 
 def _span(seconds: list[float]) -> str:
-    ordered = sorted(seconds)
-    return f"{ordered[len(ordered) // 2]:.1f} s, at worst {ordered[-1]:.1f} s"
+    return f"{median(seconds):.1f} s, at worst {max(seconds):.1f} s"
 
 
 def _failed_while_rolling(folder: Path, faults: list[dict[str, Any]]) -> Iterator[str]:

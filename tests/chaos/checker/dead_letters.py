@@ -31,13 +31,16 @@ def _missing(evidence: Evidence, table: str, what: str) -> Iterator[str]:
 
 
 def no_good_record_is_dead(evidence: Evidence) -> Iterator[str]:
-    """Dead letters are poison that was sent: at its place, or by its bytes if that is unknown."""
+    """Dead letters are poison that was sent, by their place or by their bytes.
+
+    The place may be another: a producer that lost its connection may write a record again, and
+    hears of one of the places alone.
+    """
     for table in ("dead_letters", "published_letters"):
         found = evidence.rows(
             f"""SELECT DISTINCT d.topic, d.partition, d.offset, d.reason FROM {table} d
             WHERE NOT EXISTS (SELECT 1 FROM poisons p WHERE {_SAME_PLACE})
-                AND NOT EXISTS (SELECT 1 FROM poisons p
-                    WHERE p.topic IS NULL AND {_SAME_BYTES})"""
+                AND NOT EXISTS (SELECT 1 FROM poisons p WHERE {_SAME_BYTES})"""
         )
         for topic, partition, offset, reason in found:
             yield f"{topic}[{partition}]@{offset} is in {table} ({reason}), and was no poison"
