@@ -29,7 +29,7 @@ from storage.schema import (
 from storage.sets import one_of
 
 ROWS_AT_ONCE = 2_000
-# A user may have thousands of entries, which come in one statement with those of the others.
+# Their entries are sorted by one statement.
 WALLETS_AT_ONCE = 200
 # Between two statements an audit works on rows; a process that was frozen must not keep the
 # database from cleaning up behind its snapshot for ever.
@@ -57,9 +57,10 @@ async def walk(
     connection: AsyncConnection,
     query: sa.Select[Any],
     keys: Sequence[sa.Column[Any]],
-    rows_at_once: int = ROWS_AT_ONCE,
+    rows_at_once: int | None = None,
 ) -> AsyncIterator[Sequence[Any]]:
     """Read all rows of a query in slices, in the order of unique keys that it selects."""
+    rows_at_once = rows_at_once or ROWS_AT_ONCE
     query = query.order_by(*keys).limit(rows_at_once)
     rows = (await connection.execute(query)).all()
     while rows:
@@ -83,36 +84,40 @@ _letters = sa.select(
 )
 
 
-class Purses(NamedTuple):
-    """The wallets of a range of users, and all entries of users in that range, in log order."""
+class Range(NamedTuple):
+    """Users after one, up to another; None for no bound."""
 
-    wallets: list[Wallet]
-    entries: list[BalanceEntry]
+    after: int | None
+    end: int | None
 
 
-async def walk_purses(connection: AsyncConnection) -> AsyncIterator[Purses]:
-    """Read wallets with their entries, in the order of users; entries without a wallet too."""
-    last: int | None = None
+async def walk_wallets(
+    connection: AsyncConnection,
+) -> AsyncIterator[tuple[list[Wallet], Range]]:
+    """Read every wallet, with the range of users to which these wallets belong; ranges touch."""
+    after: int | None = None
     async for rows in walk(connection, _wallets, [wallets.c.user_id], WALLETS_AT_ONCE):
-        end = rows[-1].user_id if len(rows) == WALLETS_AT_ONCE else None
-        entries = await _load_entries(connection, last, end)
-        yield Purses([Wallet(*row) for row in rows], entries)
-        last = rows[-1].user_id
-        if end is None:
-            return
-    if strays := await _load_entries(connection, last, None):
-        yield Purses([], strays)
+        yield [Wallet(*row) for row in rows], Range(after, rows[-1].user_id)
+        after = rows[-1].user_id
+    yield [], Range(after, None)
 
 
-async def _load_entries(
-    connection: AsyncConnection, after: int | None, end: int | None
-) -> list[BalanceEntry]:
+async def walk_entries(
+    connection: AsyncConnection, users: Range
+) -> AsyncIterator[list[BalanceEntry]]:
+    """Read all entries of a range of users in the order of users, then of the log.
+
+    A user may have a million of them: they come from a cursor of the database's.
+    """
     query = _entries.order_by(balance_entries.c.user_id, balance_entries.c.entry_id)
-    if after is not None:
-        query = query.where(balance_entries.c.user_id > after)
-    if end is not None:
-        query = query.where(balance_entries.c.user_id <= end)
-    return [BalanceEntry(*row) for row in await connection.execute(query)]
+    if users.after is not None:
+        query = query.where(balance_entries.c.user_id > users.after)
+    if users.end is not None:
+        query = query.where(balance_entries.c.user_id <= users.end)
+    cursor = query.execution_options(yield_per=ROWS_AT_ONCE)
+    async with connection.stream(cursor) as rows:
+        async for part in rows.partitions():
+            yield [BalanceEntry(*row) for row in part]
 
 
 async def walk_coupons(connection: AsyncConnection) -> AsyncIterator[list[Coupon]]:

@@ -1,6 +1,5 @@
 """The passes over the state: balances, coupons, orders, products, command ids, dead letters."""
 
-from collections.abc import Iterator
 from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,30 +29,43 @@ from streams.audit.books import Books
 
 async def read_purses(connection: AsyncConnection, books: Books) -> None:
     """Hold wallets against their entries."""
-    async for wallets, entries in audit.walk_purses(connection):
-        held: dict[int, Wallet] = {wallet.user_id: wallet for wallet in wallets}
-        for wallet, purse in _purses(held, entries, books):
-            books.note(BALANCES, purse.close(wallet))
-        books.advance("balance_entries", len(entries))
+    async for wallets, users in audit.walk_wallets(connection):
+        purses = _Purses(wallets, books)
+        async for entries in audit.walk_entries(connection, users):
+            for entry in entries:
+                purses.add(entry)
+            books.advance("balance_entries", len(entries))
+        purses.close()
 
 
-def _purses(
-    held: dict[int, Wallet], entries: list[BalanceEntry], books: Books
-) -> Iterator[tuple[Wallet | None, Purse]]:
-    """Fill each user's purse; entries come in the order of users, then of the log."""
-    purse: Purse | None = None
-    for entry in entries:
-        if purse is None or purse.user_id != entry.user_id:
-            if purse is not None:
-                yield held.pop(purse.user_id, None), purse
-            purse = Purse(entry.user_id)
-        books.note(RUNNING_BALANCES, purse.add(entry))
+class _Purses:
+    """Fills the purses of a range of users, one after the other."""
+
+    def __init__(self, wallets: list[Wallet], books: Books) -> None:
+        self._held: dict[int, Wallet] = {wallet.user_id: wallet for wallet in wallets}
+        self._books = books
+        self._purse: Purse | None = None
+
+    def add(self, entry: BalanceEntry) -> None:
+        """Take the next entry, in the order of users, then of the log."""
+        if self._purse is None or self._purse.user_id != entry.user_id:
+            self._close_purse()
+            self._purse = Purse(entry.user_id)
+        books = self._books
+        books.note(RUNNING_BALANCES, self._purse.add(entry))
         books.accounts.second(ENTRIES, [facts.moved(entry)])
         books.accounts.first(PAYMENTS, facts.taken_by(entry))
-    if purse is not None:
-        yield held.pop(purse.user_id, None), purse
-    for wallet in held.values():
-        yield wallet, Purse(wallet.user_id)
+
+    def close(self) -> None:
+        """Hold what is left against its wallets, those without entries too."""
+        self._close_purse()
+        for wallet in self._held.values():
+            self._books.note(BALANCES, Purse(wallet.user_id).close(wallet))
+
+    def _close_purse(self) -> None:
+        if self._purse is not None:
+            wallet = self._held.pop(self._purse.user_id, None)
+            self._books.note(BALANCES, self._purse.close(wallet))
 
 
 async def read_coupons(connection: AsyncConnection, books: Books) -> None:

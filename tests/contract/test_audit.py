@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import storage.audit
 from domain.audit import findings as named
 from domain.audit.findings import INVARIANTS, Findings, Invariant
 from storage.audit import looking
@@ -129,6 +130,18 @@ async def test_a_shop_that_nobody_touched_is_in_order(shop: str) -> None:
         findings = await findings_of(database)
     assert [finding for finding in findings.all if finding.violations] == []
     assert [finding.invariant.name for finding in findings.all if not finding.checked] == []
+
+
+async def test_slices_of_any_size_make_the_same_audit(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(shop) as database, looking(database) as connection:
+        whole = await audit(connection, lambda *_: None)
+        monkeypatch.setattr(storage.audit, "ROWS_AT_ONCE", 7)
+        monkeypatch.setattr(storage.audit, "WALLETS_AT_ONCE", 3)
+        sliced = await audit(connection, lambda *_: None)
+    assert sliced.rows == whole.rows
+    assert sliced.findings.all == whole.findings.all
 
 
 @pytest.mark.parametrize(("invariant", "statement"), PLANTED)
