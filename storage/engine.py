@@ -106,7 +106,20 @@ def create_database(url: str, *, connections_max: int = 10) -> Database:
             "server_settings": {"application_name": "fairline", "jit": "off", **limits},
         },
     )
+    sa.event.listen(engine.sync_engine, "checkout", _refuse_half_begun)
     return Database(engine)
+
+
+def _refuse_half_begun(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Take no connection on which a transaction has begun that nobody has ended.
+
+    Where the answer to a BEGIN is lost, the driver takes the next one for a part of it: a
+    savepoint, whose commit commits nothing.
+    """
+    driver = connection.driver_connection
+    if driver.is_in_transaction() or driver._top_xact is not None:
+        message = "a transaction was left open on this connection"
+        raise sa.exc.DisconnectionError(message)
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
