@@ -156,6 +156,6 @@ async def test_once_a_rule_is_mended_its_letters_are_replayed_in_order(
         assert (told.status, body_of(told)["balance"], told.replayed) == (200, 10, True)
     assert await balance_of(installation, UNLUCKY) == sum(amounts)
     # What the books say of it all holds, and can be carried out again.
-    for words in (("audit",), ("audit", "--replay")):
-        audited = await fairline(installation, *words)
+    for options in ((), ("--replay",)):
+        audited = await fairline(installation, "audit", *options)
         assert audited.code == 0, audited
