@@ -27,10 +27,9 @@ class Stepped:
             except StopIteration as done:
                 return done.value
             answer = None
-            # What was waited for may come all the same, with nobody there to take it.
             error = self._act()
-            if error is None:
-                try:
-                    answer = yield waits_for
-                except BaseException as raised:
-                    error = raised
+            try:
+                # What is waited for happens in any case; it is the answer that may be lost.
+                answer = yield waits_for
+            except BaseException as raised:
+                error = error or raised

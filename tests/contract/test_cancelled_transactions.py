@@ -1,6 +1,8 @@
 """A task that is cancelled in the middle of a transaction: it ends, and nothing stays locked."""
 
 import asyncio
+import contextlib
+import itertools
 
 import sqlalchemy as sa
 
@@ -51,3 +53,31 @@ async def test_a_task_that_is_cancelled_at_any_await_ends_and_leaves_nothing_loc
             kept.append(error)
         await transaction(other)
     assert len(kept) == steps > 10
+
+
+async def lost_at(step: int, database: Database) -> bool:
+    """Lose the answer at one step of a transaction; return whether there was such a step."""
+    steps = itertools.count(1)
+
+    def lose() -> BaseException | None:
+        return OSError("the answer is lost") if next(steps) == step else None
+
+    with contextlib.suppress(OSError, sa.exc.StatementError):
+        await Stepped(transaction(database), lose)
+    return next(steps) > step
+
+
+async def test_after_an_answer_that_was_lost_at_any_await_a_commit_commits(
+    database: Database, other: Database
+) -> None:
+    for step in itertools.count(1):
+        was_lost = await lost_at(step, database)
+        await transaction(database)
+        async with database.begin() as connection:
+            await connection.execute(leases.update().values(until_ms=step + 1))
+        async with other.connect() as connection:
+            kept = await connection.scalars(sa.select(leases.c.until_ms))
+            assert set(kept) == {step + 1}
+        if not was_lost:
+            assert step > 5
+            return

@@ -31,6 +31,7 @@ from tests.stepping import Stepped
 
 USERS = TOPICS.user_commands.name
 BATCH_MAX = 3
+ARRIVAL_SECONDS = 0.05
 
 
 class ReadLog(LogInMemory):
@@ -192,7 +193,9 @@ class Process:
         error = self._refused
         loop = asyncio.get_running_loop()
         sending = loop.create_future()
-        loop.call_soon(self._arrive, sending, (topic, key, value, partition, timestamp_ms), error)
+        record = (topic, key, value, partition, timestamp_ms)
+        # Long enough for the next batch to be applied meanwhile.
+        loop.call_later(ARRIVAL_SECONDS, self._arrive, sending, record, error)
         return sending
 
     def _arrive(
