@@ -34,6 +34,7 @@ from storage.retention import (
     prune_rows,
 )
 from streams.metrics import PRUNED
+from streams.stopping import Partition, check_stopping
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,6 @@ _FIRST_LOOK_SECONDS = 30.0
 _REST_FACTOR = 4
 _REST_SECONDS_MIN = 0.02
 
-Partition = tuple[str, int]
 Committed = Callable[[], Awaitable[Mapping[Partition, int]]]
 """Asks how far the workers' group has acknowledged each partition."""
 
@@ -118,6 +118,7 @@ class Pruner:
             try:
                 await self._look(assigned)
             except Exception as error:
+                check_stopping(error)
                 # Nothing is lost by it; the next look finds the same rows.
                 log.warning("the command log was not pruned: %r", error)
             await asyncio.sleep(look_seconds)
