@@ -48,7 +48,8 @@ class _OneOf(FunctionElement[bool]):
     """The comparison itself; each dialect says it in its own way."""
 
     name = "one_of"
-    type = sa.Boolean()
+    # Were it a Boolean, SQLite would be asked whether it `= 1`, and read the whole table for that.
+    type = sa.types.NullType()  # type: ignore[assignment]
     inherit_cache = True
 
 
@@ -61,7 +62,7 @@ class _AnyPair(FunctionElement[bool]):
     """The same for two columns at once."""
 
     name = "any_pair"
-    type = sa.Boolean()
+    type = sa.types.NullType()  # type: ignore[assignment]
     inherit_cache = True
 
 
