@@ -186,6 +186,7 @@ async def alive(options: Options, servers: Servers) -> AsyncIterator[Run]:
         serving = [
             asyncio.create_task(run.direct.serve()),
             asyncio.create_task(run.watch.serve()),
+            asyncio.create_task(run.shoppers.look_for_ready_edges()),
         ]
         await run.set_up()
         yield run

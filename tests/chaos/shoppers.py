@@ -19,6 +19,8 @@ AGAIN_SECONDS = 1.0
 WAITING_MAX = 100
 """So many may wait to try again; where everybody fails, more of them would only be a load."""
 ANSWER_SECONDS_MAX = 12.0
+LOOK_SECONDS = 0.5
+LOOK_TIMEOUT = aiohttp.ClientTimeout(total=2)
 CONNECTIONS_MAX = 1_500
 OWN_NUMBERS = 10_000_000_000
 """From here on are the numbers of attempts that no plan knows: clients' own retries."""
@@ -39,7 +41,7 @@ class Shoppers:
     """Clients of several edges, with connections that they keep."""
 
     def __init__(self, urls: list[str], memory: Memory, history: History) -> None:
-        self._urls = urls
+        self._urls = self._ready = urls
         self._memory = memory
         self._history = history
         self._numbers = itertools.count(OWN_NUMBERS)
@@ -53,6 +55,20 @@ class Shoppers:
         """Commands of which no client knows the outcome, by idempotency key."""
         self.late: dict[str, None] = {}
         """Commands that were acknowledged before their outcome was known, by id."""
+
+    async def look_for_ready_edges(self) -> None:
+        """Ask the edges whether they are ready, as a load balancer does, until cancelled."""
+        while True:
+            are_ready = await asyncio.gather(*map(self._is_ready, self._urls))
+            self._ready = [url for url, is_so in zip(self._urls, are_ready, strict=True) if is_so]
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _is_ready(self, url: str) -> bool:
+        try:
+            async with self._http.get(f"{url}/readyz", timeout=LOOK_TIMEOUT) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
 
     async def send(self, planned: Planned) -> str:
         """Send one attempt, and again while nobody tells its outcome; return the first ack."""
@@ -89,8 +105,9 @@ class Shoppers:
         payload = self._memory.fill_in(planned)
         key = str(planned.id)
         sent_at_ms = now_ms()
-        edge = (planned.id.int + planned.number + tries) % len(self._urls)
-        answered = await self._post(self._urls[edge] + PATHS[planned.type], payload, key)
+        urls = self._ready or self._urls
+        url = urls[(planned.id.int + planned.number + tries) % len(urls)]
+        answered = await self._post(url + PATHS[planned.type], payload, key)
         self._learn(planned, key, answered)
         self._history.write(
             {
