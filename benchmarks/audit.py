@@ -3,6 +3,8 @@
 `python -m benchmarks.audit 10000 --copies 100 --file shop.db [--replay]` applies so many commands
 to a new SQLite file, copies them, runs `fairline audit` on it, and prints rows per second and
 memory. A file that is there already is looked at as it is.
+
+A replay exits with 1 on copies: the keys of their events are base64, and stay those of the first.
 """
 
 import argparse

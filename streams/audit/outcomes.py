@@ -35,8 +35,9 @@ class Outcomes:
 
     def _has_lost_its_first(self, row_id: int, first: First | None) -> bool:
         """Tell whether the first row of this id was pruned, or gave it up to a replay."""
-        if first is not None and first.id < row_id:
-            return False
+        if first is not None and first.id <= row_id:
+            # A charge that was made under another principal's id is told again, and is a first.
+            return first.id == row_id
         if not self._books.horizon.is_whole:
             return True
         return first is not None and first.claim[2:] in self._books.horizon.taken_over
