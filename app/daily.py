@@ -18,6 +18,7 @@ from domain.ranking import Window, daily_window
 from storage.daily_ranking import DailyRun, load_daily_run, load_history
 from storage.engine import Database, create_database
 from storage.leases import LeaseLostError
+from streams.records import Partition
 from tables.daily import DailyBatch, DailyTerms, NotYetError
 from tables.lease_holder import LeasedError
 from tables.worker import offsets_at
@@ -65,7 +66,7 @@ async def _require_sales(database: Database, day: date, settings: Settings) -> N
 def _batch(settings: Settings, database: Database) -> DailyBatch:
     topics = topics_in(settings)
 
-    async def offsets(at_ms: int) -> Mapping[tuple[str, int], int]:
+    async def offsets(at_ms: int) -> Mapping[Partition, int]:
         return await offsets_at(settings.kafka_url, topics.user_commands, at_ms)
 
     async def compare(window: Window) -> Comparison:

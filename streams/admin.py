@@ -16,6 +16,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from streams.records import Partition
 from streams.topics import Topic
 
 _LEADER_SECONDS_MAX = 10
@@ -85,7 +86,7 @@ async def describe_cluster(kafka_url: str, topics: Iterable[Topic]) -> Cluster:
     return Cluster(described["cluster_id"], {name: counts.get(name, 0) for name in names})
 
 
-async def committed_offsets(kafka_url: str, group: str) -> dict[tuple[str, int], int]:
+async def committed_offsets(kafka_url: str, group: str) -> dict[Partition, int]:
     """Ask where a consumer group goes on, by topic and partition; empty for a new group."""
     async with _admin(kafka_url) as client:
         found = await _list_offsets(client, group)

@@ -16,7 +16,7 @@ from streams.log_identity import Log
 from streams.log_reader import LogReader
 from streams.published import ends_of
 from streams.publisher import Publisher
-from streams.records import Record
+from streams.records import Partition, Record
 from streams.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Span(NamedTuple):
 
 
 async def find_spans(
-    database: Database, held: Log, committed: Mapping[tuple[str, int], int]
+    database: Database, held: Log, committed: Mapping[Partition, int]
 ) -> list[Span]:
     """Find what the group has passed and the database has not applied."""
     async with database.connect() as connection:

@@ -7,8 +7,8 @@ how records are applied.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-Partition = tuple[str, int]
-"""Topic and number."""
+from streams.records import Partition
+
 Run = tuple[Partition | None, int]
 """Dead letters in a row: where, None for all partitions taken together, and how many."""
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterable
 
 from storage.command_log import Disposition
-from streams.dead_letter_alarm import Partition, Thresholds, Watched, watch
+from streams.dead_letter_alarm import Thresholds, Watched, watch
 from streams.decisions import Writing
 from streams.health import WorkerHealth
 from streams.metrics import DEAD_LETTERS
+from streams.records import Partition
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 from streams.leave import leave
 from streams.liveness import Liveness
+from streams.records import Partition
 from streams.stillness import Stillness
-
-Partition = tuple[str, int]
 
 
 class Span(NamedTuple):

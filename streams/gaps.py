@@ -10,7 +10,7 @@ from collections.abc import Collection
 from storage.engine import Database
 from storage.marks import load_marks, move_mark
 from streams.log_reader import LogReader
-from streams.stopping import Partition
+from streams.records import Partition
 
 
 class GapCloser:

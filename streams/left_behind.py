@@ -14,7 +14,8 @@ from storage.engine import Database
 from storage.marks import Mark, load_marks, raise_published
 from streams.published import Published
 from streams.publisher import Publisher
-from streams.stopping import Partition, check_stopping
+from streams.records import Partition
+from streams.stopping import check_stopping
 
 log = logging.getLogger(__name__)
 

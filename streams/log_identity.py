@@ -28,12 +28,12 @@ from streams.admin import Cluster, describe_cluster
 from streams.codec import CommandReader
 from streams.log_reader import LogReader
 from streams.outcomes import moment
-from streams.records import Place
+from streams.records import Partition, Place
 from streams.topics import Topics
 
 log = logging.getLogger(__name__)
 
-Bounds = Mapping[tuple[str, int], range]
+Bounds = Mapping[Partition, range]
 
 
 class LogRefusedError(Exception):
@@ -90,7 +90,7 @@ async def _begin_first_epoch(database: Database, log: Log) -> None:
         return
 
 
-def check_marks(epoch: LogEpoch, marks: Mapping[tuple[str, int], Mark], log: Log) -> None:
+def check_marks(epoch: LogEpoch, marks: Mapping[Partition, Mark], log: Log) -> None:
     """Hold the marks against what the broker has. Raises LogRefusedError at the first misfit."""
     if epoch.cluster_id != log.cluster.cluster_id:
         _refuse(
@@ -114,7 +114,7 @@ def check_marks(epoch: LogEpoch, marks: Mapping[tuple[str, int], Mark], log: Log
 
 async def _check_last_records(
     database: Database,
-    marks: Mapping[tuple[str, int], Mark],
+    marks: Mapping[Partition, Mark],
     log: Log,
     readers: tuple[LogReader, CommandReader],
 ) -> None:
@@ -154,7 +154,7 @@ async def adopt_log(database: Database, log: Log, log_reader: LogReader) -> int:
 
 async def _find_starts(
     database: Database, held: Log, log_reader: LogReader
-) -> Mapping[tuple[str, int], int]:
+) -> Mapping[Partition, int]:
     async with database.connect() as connection:
         pruned = (await load_pruned(connection)).values()
     until_ms = max((known.pruned_until_ms for known in pruned), default=0)
@@ -174,7 +174,7 @@ async def _find_starts(
 
 
 async def _begin_epoch(
-    connection: AsyncConnection, log: Log, number: int, *, starts: Mapping[tuple[str, int], int]
+    connection: AsyncConnection, log: Log, number: int, *, starts: Mapping[Partition, int]
 ) -> int:
     now_ms = int(time.time() * 1000)
     await insert_log_epoch(connection, LogEpoch(number, log.cluster.cluster_id, now_ms))

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.records import Place, Record
+from streams.records import Partition, Place, Record
 
 # A request waits behind the fetch before it, which waits so long for records that never come.
 _FETCH_MS = 20
@@ -59,7 +59,7 @@ class LogReader:
         if self._consumer is not None:
             await self._consumer.stop()
 
-    async def bounds(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], range]:
+    async def bounds(self, partitions: Iterable[Partition]) -> dict[Partition, range]:
         """Return the offsets that each partition holds, from its first to its next."""
         assert self._consumer is not None
         listed = [TopicPartition(*partition) for partition in partitions]
@@ -68,8 +68,8 @@ class LogReader:
         return {(tp.topic, tp.partition): range(first[tp], end[tp]) for tp in listed}
 
     async def first_since(
-        self, bounds: Mapping[tuple[str, int], range], at_ms: int
-    ) -> dict[tuple[str, int], int]:
+        self, bounds: Mapping[Partition, range], at_ms: int
+    ) -> dict[Partition, int]:
         """Return the offset of each partition's first record of this broker time or a later one.
 
         Where there is none it is the partition's end.
@@ -104,7 +104,7 @@ class LogReader:
         async with self._assigned([TopicPartition(*partition) for partition in wanted]):
             return await self._read_at(wanted)
 
-    async def _read_at(self, wanted: dict[tuple[str, int], Place]) -> dict[Place, Record]:
+    async def _read_at(self, wanted: dict[Partition, Place]) -> dict[Place, Record]:
         assert self._consumer is not None
         for partition, place in wanted.items():
             self._consumer.seek(TopicPartition(*partition), place.offset)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from streams.records import Partition
+
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 REGISTRY = CollectorRegistry()
@@ -95,7 +97,7 @@ def show_alarms(names: Iterable[str]) -> None:
         ALARMS.labels(name).set(1)
 
 
-def show_lines(gauge: Gauge, numbers: Mapping[tuple[str, int], int | None]) -> None:
+def show_lines(gauge: Gauge, numbers: Mapping[Partition, int | None]) -> None:
     """Let a gauge of partitions show these numbers, and no others; None is not known."""
     gauge.clear()
     for (topic, partition), number in numbers.items():

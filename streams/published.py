@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from storage.command_log import LogRow
 from storage.marks import Mark
-from streams.stopping import Partition
+from streams.records import Partition
 
 Ends = Sequence[tuple[Partition, int]]
 """Partitions, and the offset behind each of what is meant there."""

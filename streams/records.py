@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 LOG_APPEND_TIME = 1
 
+Partition = tuple[str, int]
+"""A topic's name, and the number of one of its partitions."""
+
 Headers = Sequence[tuple[str, bytes | None]]
 
 

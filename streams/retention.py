@@ -34,7 +34,8 @@ from storage.retention import (
     prune_rows,
 )
 from streams.metrics import PRUNED
-from streams.stopping import Partition, check_stopping
+from streams.records import Partition
+from streams.stopping import check_stopping
 
 log = logging.getLogger(__name__)
 

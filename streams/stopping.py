@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from streams.records import Partition
+
 log = logging.getLogger(__name__)
 
 # An edge takes a line for stalled after two seconds; by then its gap is closed.
 LOOK_SECONDS = 0.7
 
-Partition = tuple[str, int]
 Look = Callable[[Collection[Partition]], Awaitable[None]]
 
 

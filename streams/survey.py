@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from storage.engine import Database
 from storage.marks import load_marks
-from streams.faust_watch import Partition, Span
+from streams.faust_watch import Span
 from streams.health import WorkerHealth
 from streams.log_reader import LogReader
+from streams.records import Partition
 from streams.service_watch import Watch
 from streams.topics import Topic
 

@@ -25,6 +25,7 @@ from streams.log_reader import LogReader
 from streams.membership import LOOK_SECONDS, Membership
 from streams.metrics import LAG, show_alarms, show_lines
 from streams.publisher import Publisher
+from streams.records import Partition
 from streams.retention import PRUNE_SECONDS, Pruner
 from streams.stopping import keep_looking
 from streams.survey import Survey
@@ -105,7 +106,7 @@ class CommandWorker:
         pruner = Pruner(self._database, self._committed, limits.retention_ms)
         await pruner.run(self._assigned, limits.prune_seconds)
 
-    async def _committed(self) -> dict[tuple[str, int], int]:
+    async def _committed(self) -> dict[Partition, int]:
         return await committed_offsets(self._faust_settings.kafka_url, self._faust_settings.group)
 
     async def _catch_up(self, log: Log, applier: PersistentApplier) -> None:
@@ -163,7 +164,7 @@ class CommandWorker:
             show_alarms(health.alarms)
             await asyncio.sleep(self._looks.look_seconds)
 
-    def _assigned(self) -> set[tuple[str, int]]:
+    def _assigned(self) -> set[Partition]:
         return {(tp.topic, tp.partition) for tp in self._app.consumer.assignment()}
 
     async def stop(self) -> None:

@@ -18,6 +18,8 @@ from storage.clock import load_clock
 from storage.daily_ranking import DailyRun, load_daily_run, load_history, save_daily_run
 from storage.engine import Database
 from storage.marks import load_marks
+from streams.records import Partition
+from streams.stopping import check_stopping
 from tables.daily_comparison import Compare, compare_run
 from tables.lease_holder import LeasedError, LeaseHolder
 from tables.settling import OffsetsAt, unapplied
@@ -99,6 +101,7 @@ class DailyBatch:
         except NotYetError as reason:
             log.warning("the daily ranking waits: %s", reason)
         except Exception as error:
+            check_stopping(error)
             log.warning("the daily ranking waits: %r", error)
             return AWAY_SECONDS
         return RETRY_SECONDS
@@ -197,7 +200,7 @@ class DailyBatch:
             await asyncio.sleep(LOOK_SECONDS)
             await self._holder.keep()
 
-    async def _unapplied(self, needed: Mapping[tuple[str, int], int]) -> str:
+    async def _unapplied(self, needed: Mapping[Partition, int]) -> str:
         return unapplied(await self._read(load_marks), needed)
 
     async def _database_clock(self) -> int:

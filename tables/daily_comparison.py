@@ -13,6 +13,7 @@ from domain.comparison import Comparison, Difference, overlap
 from domain.ranking import Window, hours_in, live_window
 from storage.daily_ranking import Compared, DailyRun, save_compared
 from storage.engine import Database
+from streams.stopping import check_stopping
 from tables.unbroken import unbroken
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ async def compare_run(
         compared = Compared(found.products, len(hours_in(found.window)), found.differences)
         await unbroken(save_compared(database, run, compared))
     except Exception as error:
+        check_stopping(error)
         log.warning("daily ranking of %s is not compared with the live table: %r", run.day, error)
         return run
     _tell(run, compared, found)
@@ -61,6 +63,7 @@ async def _found(window: Window, compare: Compare, retry_seconds_max: float) -> 
             async with asyncio.timeout(COMPARE_SECONDS_MAX):
                 return await compare(window)
         except Exception as error:
+            check_stopping(error)
             if time.monotonic() > deadline:
                 raise
             log.debug("the live table cannot be compared yet: %r", error)

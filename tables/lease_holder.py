@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from storage.engine import Database
 from storage.leases import Lease, keep_lease, release_lease, take_lease
+from streams.stopping import check_stopping
 from tables.unbroken import unbroken
 
 log = logging.getLogger(__name__)
@@ -55,5 +56,6 @@ class LeaseHolder:
             async with self._database.begin() as connection:
                 await release_lease(connection, self.lease)
         except Exception as error:
+            check_stopping(error)
             # It runs out by itself; what was made under it must not fail for that.
             log.warning("the lease of %s was not released: %r", self.lease.name, error)

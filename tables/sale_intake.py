@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.outbox import dead_letter
 from streams.records import Place, Record
+from streams.stopping import check_stopping
 from streams.topics import Topics
 from tables.clock import now_ms
 from tables.live import LiveSales
@@ -47,7 +48,8 @@ class SaleIntake:
         async for event in stream.events():
             try:
                 await self.take(record_of(event.message))
-            except Exception:
+            except Exception as error:
+                check_stopping(error)
                 self._leave("a sale could not be counted")
 
     async def take(self, record: Record) -> None:

@@ -9,6 +9,7 @@ from typing import NoReturn
 from domain.ranking import live_window
 from storage.engine import Database
 from storage.sales import SalesSnapshot, load_sales_snapshot
+from streams.stopping import check_stopping
 from tables.clock import now_ms
 from tables.live import LiveSales
 from tables.loading import Assignment, Loading
@@ -52,7 +53,8 @@ class SalesLoader:
             log.info("ranking loaded: %d values, generation %d", values, generation)
         except MovedError:
             log.info("partitions moved while they were loaded; they are loaded anew")
-        except Exception:
+        except Exception as error:
+            check_stopping(error)
             self._leave("the sums of sales could not be loaded")
 
     async def _prepare(self, assignment: Assignment) -> Loading:
@@ -79,6 +81,7 @@ class SalesLoader:
             except MovedError:
                 raise
             except Exception as error:
+                check_stopping(error)
                 if time.monotonic() > deadline:
                     raise
                 log.warning("the sums of sales wait for the database: %r", error)

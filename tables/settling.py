@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from storage.marks import Mark
+from streams.records import Partition
 
-Partition = tuple[str, int]
 OffsetsAt = Callable[[int], Awaitable[Mapping[Partition, int]]]
 """Returns, for each partition of the payments' topic, the first offset from a time on."""
 

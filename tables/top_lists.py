@@ -19,6 +19,7 @@ from domain.ranking import (
     merge_tops,
     supersedes,
 )
+from streams.stopping import check_stopping
 from streams.topics import Topics
 from tables.clock import now_ms
 from tables.shapes import decode_top
@@ -143,6 +144,7 @@ class TopListReader:
             try:
                 await self._follow()
             except Exception as error:
+                check_stopping(error)
                 log.warning("top lists cannot be read: %r", error)
                 await asyncio.sleep(RETRY_SECONDS)
 

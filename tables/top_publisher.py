@@ -7,6 +7,7 @@ from contextlib import suppress
 from aiokafka import AIOKafkaProducer
 
 from domain.ranking import HOUR_MS, TopList
+from streams.stopping import check_stopping
 from tables.clock import now_ms
 from tables.live import LiveSales
 from tables.shapes import encode_top
@@ -35,6 +36,7 @@ class TopPublisher:
             try:
                 await self.publish()
             except Exception as error:
+                check_stopping(error)
                 log.warning("top lists wait for the broker: %r", error)
                 await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(PAUSE_SECONDS)

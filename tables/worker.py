@@ -17,6 +17,7 @@ from streams.app import FaustSettings
 from streams.faust_watch import FaustWatch, LookLimits, looks_for
 from streams.leave import leave
 from streams.membership import LOOK_SECONDS, Membership
+from streams.records import Partition
 from streams.topics import Topic, Topics
 from tables.app import RankingHooks, changelog_topic, create_ranking_app
 from tables.checking import Checks
@@ -153,7 +154,7 @@ class RankingWorker:
         own = {tp.partition for tp in self._app.consumer.assignment() if tp.topic == topic.name}
         return Assignment(self._app.consumer_generation_id, own, topic.partitions)
 
-    async def _offsets_at(self, at_ms: int) -> Mapping[tuple[str, int], int]:
+    async def _offsets_at(self, at_ms: int) -> Mapping[Partition, int]:
         return await offsets_at(self._faust_settings.kafka_url, self._topics.user_commands, at_ms)
 
     async def _compare(self, window: Window) -> Comparison:
@@ -194,7 +195,7 @@ class RankingWorker:
             await self._producer.stop()
 
 
-async def offsets_at(kafka_url: str, topic: Topic, at_ms: int) -> dict[tuple[str, int], int]:
+async def offsets_at(kafka_url: str, topic: Topic, at_ms: int) -> dict[Partition, int]:
     """Return the offset that each partition of a topic had come to by a time."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka_url, group_id=None)
     await consumer.start()

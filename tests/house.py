@@ -22,9 +22,10 @@ _WIRE = {
     f"streams.{name}"
     for name in ("codec", "kinds", "outcomes", "records", "topics", "wire", "wire_events")
 }
-# What every process does for whoever operates it.
+# What every process does for whoever operates it, and how its tasks end.
 _WATCH = {
-    f"streams.{name}" for name in ("leave", "liveness", "metrics", "service_watch", "stillness")
+    f"streams.{name}"
+    for name in ("leave", "liveness", "metrics", "service_watch", "stillness", "stopping")
 }
 # The ranking worker is a Faust app too, and is made, watched and left like the command worker.
 _FAUST = {

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.records import Headers
+from streams.stopping import check_stopping
 from streams.topics import Topic
 from web.problems import KAFKA_AWAY, KAFKA_FULL, UnavailableError
 
@@ -65,6 +66,7 @@ class Appender:
                 await self._replace(await self._connect())
                 await self._broken.wait()
             except Exception as error:
+                check_stopping(error)
                 self._tell(error)
             await asyncio.sleep(RECONNECT_SECONDS)
 

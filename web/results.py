@@ -8,6 +8,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams import wire
+from streams.stopping import check_stopping
 from streams.topics import Topic
 from web.lines import Lines
 
@@ -81,6 +82,7 @@ class Results:
             try:
                 await self._follow()
             except Exception as error:
+                check_stopping(error)
                 log.warning("results: %r; connecting again", error)
             await asyncio.sleep(RECONNECT_SECONDS)
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from domain.ranking import TOP_MAX
+from streams.stopping import check_stopping
 from web.best_sellers import show_top
 from web.catalog import LIFE_SECONDS, Catalog
 from web.problems import STOPPING, UnavailableError
@@ -132,6 +133,7 @@ class TopBoard:
                 await self._look()
                 self._fault = ""
             except Exception as error:
+                check_stopping(error)
                 self._note(error)
             self._wake_the_gone()
             await asyncio.sleep(PAUSE_SECONDS)

@@ -15,6 +15,7 @@ from storage.command_log import LogRow
 from storage.marks import find_log_epoch, load_marks
 from storage.retention import load_pruned
 from streams.audit.facts import UNREADABLE
+from streams.records import Partition
 
 Watch = Callable[[str, int, int], None]
 """Shows progress: the table that is read, how many of its rows, and about how many there are."""
@@ -27,7 +28,7 @@ class Horizon(NamedTuple):
     """What the command log can tell: its epoch and marks, and since when it is whole."""
 
     epoch: int
-    marks: dict[tuple[str, int], int]
+    marks: dict[Partition, int]
     kept_since_ms: int
     """0 where nothing was pruned."""
     taken_over: frozenset[Place]

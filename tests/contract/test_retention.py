@@ -24,8 +24,8 @@ from storage.engine import Database
 from storage.marks import Mark, insert_marks
 from storage.retention import LogPartition, Pruned, load_pruned
 from streams import retention
+from streams.records import Partition
 from streams.retention import Bounds, Pruner
-from streams.stopping import Partition
 from tests.client import eventually
 from tests.contract.conftest import written
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from streams.dead_letter_alarm import (
     LETTERS_MIN,
     WINDOW_SECONDS,
-    Partition,
     Thresholds,
     Watched,
     watch,
 )
+from streams.records import Partition
 
 HERE, THERE = ("user-commands", 4), ("coupon-commands", 0)
 LIMITS = Thresholds(in_a_row_max=20, percent_max=10.0)
