@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -13,6 +15,36 @@ PASSING = (
     "Marking the coordinator dead",
 )
 """What a broker says in its first seconds, and the client tries again: no news for anyone."""
+
+REPEAT_SECONDS = 10.0
+_REMEMBERED_MAX = 1_000
+
+
+class Repetitions:
+    """Lets a library say the same thing once in a while, and how often it wanted to.
+
+    While a broker is away its client says so some ten times a second for each connection.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def __call__(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is to be shown; one that stands for others is told so."""
+        if record.name.partition(".")[0] in OURS:
+            return True
+        now, key = self._clock(), (record.name, record.getMessage())
+        at, kept_back = self._said.get(key, (-REPEAT_SECONDS, 0))
+        if now - at < REPEAT_SECONDS:
+            self._said[key] = (at, kept_back + 1)
+            return False
+        if kept_back:
+            record.msg, record.args = f"{key[1]} ({kept_back} more like it)", ()
+        if len(self._said) >= _REMEMBERED_MAX:
+            self._said.clear()
+        self._said[key] = (now, 0)
+        return True
 
 
 def configure_logs(level: str, process: str) -> None:
@@ -30,6 +62,7 @@ def configure_logs(level: str, process: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_is_news)
+    handler.addFilter(Repetitions())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
