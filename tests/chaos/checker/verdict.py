@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 
 from . import (
@@ -41,6 +42,7 @@ RULES: tuple[Callable[[Evidence], Iterator[str]], ...] = tuple(
 )
 # A defect that touches every command must not fill memory; the first ones tell it.
 VIOLATIONS_MAX = 10_000
+SHOWN_MAX = 20
 
 OK, VIOLATED, DOES_NOT_COUNT = 0, 1, 2
 
@@ -105,3 +107,17 @@ def counts_of(evidence: Evidence) -> dict[str, int]:
         worth.offered_outside(evidence)
     )
     return dict(counts)
+
+
+def described(verdict: Verdict) -> Iterator[str]:
+    """Show counts, violations by rule, and the verdict, line by line."""
+    for name, count in sorted(verdict.counts.items()):
+        yield f"{count:>12,}  {name}"
+    for rule, listed in groupby(verdict.violations, key=itemgetter(0)):
+        texts = [text for _, text in listed]
+        yield f"{rule}: {len(texts)}"
+        yield from (f"  {text}" for text in texts[:SHOWN_MAX])
+        if len(texts) > SHOWN_MAX:
+            yield f"  and {len(texts) - SHOWN_MAX} more"
+    yield from (f"does not count: {reason}" for reason in verdict.shortcomings)
+    yield f"{len(verdict.violations)} violations"

@@ -3,13 +3,16 @@
 import sys
 from pathlib import Path
 
+from tests.chaos.checker.verdict import described
 from tests.chaos.report import write_report
 
 
 def main(folder: Path) -> int:
-    """Write both reports; return the checker's exit code."""
+    """Write both reports, and tell the verdict; return the checker's exit code."""
     verdict = write_report(folder)
-    print(f"{folder / 'report.html'}: {len(verdict.violations)} violations")  # noqa: T201
+    for line in described(verdict):
+        print(line)  # noqa: T201
+    print(f"report: {folder / 'report.html'}")  # noqa: T201
     return verdict.exit_code
 
 
