@@ -1,17 +1,11 @@
 """What applied rows of the command log say: facts for the accounts, pieces, and their events."""
 
-from domain.audit.facts import Moved
 from domain.audit.findings import EVENT_IDS, EVENTS
-from domain.entities import BalanceEntry
-from domain.ids import CommandId, UserId
-from domain.state import Movement
 from storage.command_log import LogRow
 from streams.audit.books import Books, place_of, shown
 from streams.audit.facts import decode, events_of, facts_of
 
 TELLS_EVENTS = ("PayOrder", "CancelOrder")
-# Charges under one id by two principals come close together if they are made at the same time.
-_RECENT_MAX = 10_000
 _SOURCE = ("epoch", "topic", "partition", "offset")
 
 
@@ -20,9 +14,6 @@ class AppliedRows:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._recent: set[Movement] = set()
-        self.entries: dict[Movement, BalanceEntry] = {}
-        """The balance entries under the ids of the rows at hand."""
         self.tellers: dict[str, int] = {}
         """How many commands have told events, by the ids of the rows at hand."""
 
@@ -35,29 +26,13 @@ class AppliedRows:
 
     def _keep_accounts(self, row: LogRow) -> None:
         for invariant, fact in list(facts_of(row)):
-            if not (row.type == "ChargeBalance" and self._is_told_again(fact)):
-                self._books.accounts.first(invariant, [fact])
+            self._books.accounts.first(invariant, [fact])
         if row.type == "DefineProduct":
             payload = decode(row.payload or "")
             self._books.stock.define(payload["productId"], payload["stock"])
         elif row.type == "RestockProduct":
             payload = decode(row.payload or "")
             self._books.stock.restock(payload["productId"], payload["quantity"])
-
-    def _is_told_again(self, fact: object) -> bool:
-        """Tell whether a charge was made before, under the same id: then it moved nothing."""
-        if not isinstance(fact, Moved):
-            return False
-        movement = (UserId(fact.user_id), CommandId(fact.command_id))
-        if movement in self._recent:
-            return True
-        if len(self._recent) >= _RECENT_MAX:
-            self._recent.clear()
-        self._recent.add(movement)
-        entry = self.entries.get(movement)
-        if entry is None or entry.recorded_at_ms >= fact.at_ms:
-            return False
-        return (entry.amount, entry.balance_after) == (fact.amount, fact.balance_after)
 
     def _look_at_events(self, row: LogRow) -> None:
         source = dict(zip(_SOURCE, place_of(row), strict=True))

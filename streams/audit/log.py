@@ -6,11 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.audit.findings import LOG_ORDER
 from domain.audit.log import Line, LogOrder, Partition
-from domain.ids import CommandId, UserId
-from domain.state import Movement
 from storage.audit import First, Logged, load_firsts
 from storage.command_log import Disposition
-from storage.wallets import load_moved
 from streams.audit.applied import TELLS_EVENTS, AppliedRows
 from streams.audit.books import Books
 from streams.audit.coupons import CouponRows
@@ -32,7 +29,6 @@ class LogPass:
     async def read(self, connection: AsyncConnection, rows: Sequence[Logged]) -> None:
         """Look at the next rows."""
         firsts = await load_firsts(connection, _ids_to_look_up(rows))
-        self._applied.entries = await load_moved(connection, _charges(rows))
         self._applied.tellers = _count_tellers(firsts)
         by_key = {(first.claim.principal, first.claim.command_id): first for first in firsts}
         for logged in rows:
@@ -64,18 +60,6 @@ def _ids_to_look_up(rows: Sequence[Logged]) -> list[str]:
         row.command_id
         for _, row in rows
         if row.command_id is not None and (row.disposition in _AGAIN or row.type in TELLS_EVENTS)
-    ]
-
-
-def _charges(rows: Sequence[Logged]) -> list[Movement]:
-    return [
-        (UserId(int(row.key)), CommandId(row.command_id))
-        for _, row in rows
-        if row.type == "ChargeBalance"
-        and row.disposition == Disposition.APPLIED
-        and row.command_id is not None
-        and row.key is not None
-        and row.key.isdigit()
     ]
 
 
