@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -11,6 +12,10 @@ import pytest
 
 from app.urls import without_password
 from tests import services
+
+# A shell that puts `make test` in the background has it ignore Ctrl-C, and whoever is started
+# inherits that: tests that interrupt a process would wait in vain.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
