@@ -1,8 +1,8 @@
-"""CPU time of process trees, from /proc; on a machine without it nothing is known."""
+"""CPU time and memory of process trees, from /proc; on a machine without it nothing is known."""
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -10,10 +10,15 @@ PROC = Path("/proc")
 
 def cpu_seconds(part_to_pid: Mapping[str, int]) -> dict[str, float]:
     """CPU seconds that each part has used so far: its process, all below it, and its dead."""
-    if not (PROC / "self" / "stat").exists():
-        return {}
-    own, children = _all_processes()
-    return {part: _tree(pid, own, children) for part, pid in part_to_pid.items()}
+    tick = os.sysconf("SC_CLK_TCK")
+    # User and system time, its own and of the children that it has buried.
+    return _of_parts(part_to_pid, lambda fields: sum(map(int, fields[11:15])) / tick)
+
+
+def resident_bytes(part_to_pid: Mapping[str, int]) -> dict[str, float]:
+    """Memory that each part has at hand (resident set): its process and all below it."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    return _of_parts(part_to_pid, lambda fields: int(fields[21]) * page)
 
 
 def foreign_seconds() -> float:
@@ -30,10 +35,20 @@ def foreign_seconds() -> float:
     return everybody - cpu_seconds({"us": os.getpid()})["us"]
 
 
-def _all_processes() -> tuple[dict[int, float], dict[int, list[int]]]:
+def _of_parts(
+    part_to_pid: Mapping[str, int], take: Callable[[Sequence[str]], float]
+) -> dict[str, float]:
+    if not (PROC / "self" / "stat").exists():
+        return {}
+    own, children = _all_processes(take)
+    return {part: _tree(pid, own, children) for part, pid in part_to_pid.items()}
+
+
+def _all_processes(
+    take: Callable[[Sequence[str]], float],
+) -> tuple[dict[int, float], dict[int, list[int]]]:
     own: dict[int, float] = {}
     children: dict[int, list[int]] = defaultdict(list)
-    tick = os.sysconf("SC_CLK_TCK")
     for entry in PROC.iterdir():
         if not entry.name.isdigit():
             continue
@@ -42,8 +57,7 @@ def _all_processes() -> tuple[dict[int, float], dict[int, list[int]]]:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue  # It has just left.
-        # User and system time, its own and of the children that it has buried.
-        own[int(entry.name)] = sum(map(int, fields[11:15])) / tick
+        own[int(entry.name)] = take(fields)
         children[int(fields[1])].append(int(entry.name))
     return own, children
 

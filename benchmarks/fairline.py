@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -39,16 +40,23 @@ class Fairline:
     async def open_coupon(self, code: str) -> None:
         """Define the coupon as any direct producer would, and wait until it is in the database."""
         payload = {"couponCode": code, "total": COUPON_TOTAL, "discountAmount": 1000}
-        command = {"commandId": str(uuid.uuid4()), "type": "DefineCoupon", "payload": payload}
+        await self._define("coupon-commands", code, "DefineCoupon", payload)
+        await wait_until(lambda: self._is_open(code), f"the coupon {code}", 30)
+
+    async def open_product(self, product_id: int) -> None:
+        """Define a cheap product of which no run buys all; who orders it too soon is refused."""
+        payload = {"productId": product_id, "name": "Mug", "price": 5, "stock": 10**9}
+        await self._define("catalog-commands", str(product_id), "DefineProduct", payload)
+
+    async def _define(self, topic: str, key: str, kind: str, payload: Mapping[str, Any]) -> None:
+        command = {"commandId": str(uuid.uuid4()), "type": kind, "payload": payload}
         producer = AIOKafkaProducer(bootstrap_servers=self.kafka_url)
         await producer.start()
         try:
             value = json.dumps(command).encode()
-            topic = f"{self.topic_prefix}coupon-commands"
-            await producer.send_and_wait(topic, value, key=code.encode())
+            await producer.send_and_wait(self.topic_prefix + topic, value, key=key.encode())
         finally:
             await producer.stop()
-        await wait_until(lambda: self._is_open(code), f"the coupon {code}", 30)
 
     async def _is_open(self, code: str) -> bool:
         connection = await asyncpg.connect(self.ledger.database_url)

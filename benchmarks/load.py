@@ -1,4 +1,4 @@
-"""The load: a closed loop of posts, by wrk where it is installed, else by our own client."""
+"""The load: requests by wrk where it is installed, else a closed loop of our own client."""
 
 import asyncio
 import shutil
@@ -23,6 +23,8 @@ class Load:
     seconds: int
     round_number: int
     code: str = "-"
+    pause_ms: int = 0
+    """How long a connection rests before each request, in the mean. Only wrk can do that."""
 
 
 class Answers(msgspec.Struct):
@@ -66,7 +68,7 @@ def _wrk(load: Load) -> list[str]:
     # One thread: more would take a core from the servers, and one sends 13,000 requests/s.
     shape = ["-t1", f"-c{load.connections}", f"-d{load.seconds}s", "--timeout", "15s"]
     script = ["-s", str(SCRIPT), load.url, "--"]
-    return ["wrk", *shape, *script, *_what(load)]
+    return ["wrk", *shape, *script, *_what(load), str(load.pause_ms)]
 
 
 def _our_client(load: Load) -> list[str]:

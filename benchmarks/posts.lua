@@ -1,7 +1,9 @@
 -- The load of wrk: every request is made anew, and one line of JSON is printed at the end.
--- Arguments: work (charge | coupon), seed, users, coupon code. One thread (wrk -t1).
-local work, users, code
+-- Arguments: work (charge | coupon | mixed), seed, users, coupon code, pause between the requests
+-- of a connection in ms (0: none). One thread (wrk -t1).
+local work, users, code, pause_ms
 local sent = 0
+local orders = {}
 statuses = {}
 
 local function post(path, body)
@@ -9,7 +11,12 @@ local function post(path, body)
     .. "\r\nContent-Type: application/json\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
 end
 
-local makers = {
+local function get(path)
+  return "GET " .. path .. " HTTP/1.1\r\nHost: " .. wrk.host .. "\r\n\r\n"
+end
+
+local makers
+makers = {
   -- Charges fall on chance users, as customers come; the seed makes both sides' load the same.
   charge = function()
     local user = math.random(users)
@@ -19,6 +26,20 @@ local makers = {
   coupon = function()
     sent = sent + 1
     return post("/api/v1/coupons/issue", '{"userId":' .. sent .. ',"couponCode":"' .. code .. '"}')
+  end,
+  -- Of all that a shop does, orders that were answered paid before anything else.
+  mixed = function()
+    local order = table.remove(orders)
+    if order then
+      return post("/api/v1/orders/pay", order)
+    end
+    local user, drawn = math.random(users), math.random()
+    if drawn < 0.5 then return makers.charge() end
+    if drawn < 0.7 then return makers.coupon() end
+    if drawn < 0.8 then return get("/api/v1/balance?userId=" .. user) end
+    if drawn < 0.9 then return get("/api/v1/coupons?userId=" .. user) end
+    return post("/api/v1/orders",
+      '{"userId":' .. user .. ',"items":[{"productId":1,"quantity":1}]}')
   end,
 }
 
@@ -32,6 +53,14 @@ function init(arguments)
   work, code = arguments[1], arguments[4]
   users = tonumber(arguments[3])
   math.randomseed(tonumber(arguments[2]))
+  pause_ms = tonumber(arguments[5])
+  if work == "mixed" then
+    response = count_and_remember
+  end
+  if pause_ms > 0 then
+    -- By chance, or all connections would go in step.
+    delay = function() return math.random(0, 2 * pause_ms) end
+  end
 end
 
 function request()
@@ -41,6 +70,16 @@ end
 function response(status)
   local name = tostring(status)
   statuses[name] = (statuses[name] or 0) + 1
+end
+
+local count = response
+
+function count_and_remember(status, _, body)
+  count(status)
+  local order, user = body:match('"orderId":"([^"]+)","userId":(%d+).-"status":"PENDING"')
+  if order then
+    orders[#orders + 1] = '{"userId":' .. user .. ',"orderId":"' .. order .. '"}'
+  end
 end
 
 function done(summary, latency)

@@ -6,7 +6,7 @@ import os
 import pytest
 from aiohttp import web
 
-from benchmarks import client, report, rounds
+from benchmarks import client, report, rounds, soak
 from benchmarks.cpu import cpu_seconds
 from benchmarks.load import Answers
 from benchmarks.rounds import Round
@@ -82,3 +82,13 @@ async def test_our_client_keeps_its_connections_busy_and_counts_every_status() -
     assert found.accepted > 4
     assert abs(found.accepted - found.statuses["429"]) <= 1
     assert sorted(seen) == list(range(1, len(seen) + 1))
+
+
+def test_growth_is_the_slope_of_an_hour_whatever_it_began_with() -> None:
+    readings = [soak.Reading(s, {"edge": 100.0 + s / 1800}) for s in range(0, 3600, 60)]
+    assert soak.growth_per_hour(readings, "edge") == pytest.approx(2.0)
+
+
+def test_connections_rest_as_long_as_their_number_and_their_latency_leave() -> None:
+    assert soak.pause_ms(per_second=640, latency_ms=30) == 70
+    assert soak.pause_ms(per_second=6400, latency_ms=30) == 0
