@@ -1,13 +1,10 @@
 """`fairline audit`, typed as an operator would: on what real traffic has left, and under it."""
 
-import asyncio
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from storage.audit import looking
@@ -15,36 +12,17 @@ from storage.engine import create_database
 from streams import wire
 from streams.audit.passes import audit
 from tests.client import Listener, Producer, Raw
-from tests.installation import Installation, environment, install
+from tests.commands import Said, fairline
+from tests.installation import Installation, install
 from tests.scenario import buy, define_shop, say
 from tests.traffic import COUPON, flowing
 
 AUDITS = 5
 
 
-class Said(NamedTuple):
-    """What a command left: its exit code, and its two streams."""
-
-    code: int
-    out: str
-    err: str
-
-    def violated(self) -> set[str]:
-        """The invariants that it says are violated, from its JSON."""
-        said: dict[str, Any] = msgspec.json.decode(self.out)
-        return {each["name"] for each in said["invariants"] if each["violations"]}
-
-
-async def fairline(installation: Installation, *words: str) -> Said:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "app.cli", *words),
-        env=environment(installation.settings),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Said(process.returncode, out.decode(), err.decode())
+def violated(said: Said) -> set[str]:
+    """The invariants that an audit says are violated, from its JSON."""
+    return {each["name"] for each in said.body["invariants"] if each["violations"]}
 
 
 async def trade(producer: Producer, listener: Listener, topics: Any) -> None:
@@ -87,13 +65,13 @@ async def test_what_traffic_has_left_is_in_order_and_comes_out_again(
     assert (audited.code, audited.out.splitlines()[-1][:9]) == (0, "audit: OK"), audited
     assert "command_log: " in audited.err
     replayed = await fairline(traded, "audit", "--replay", "--json")
-    assert (replayed.code, replayed.violated()) == (0, set()), replayed
+    assert (replayed.code, violated(replayed)) == (0, set()), replayed
 
 
 async def test_what_somebody_changed_is_found(traded: Installation) -> None:
     await traded.query("UPDATE products SET stock = stock - 1 WHERE product_id = 2")
     audited = await fairline(traded, "audit", "--json")
-    assert (audited.code, audited.violated()) == (1, {"stock"})
+    assert (audited.code, violated(audited)) == (1, {"stock"})
     replayed = await fairline(traded, "audit", "--replay")
     assert replayed.code == 1
     assert "replayed-products" in replayed.out

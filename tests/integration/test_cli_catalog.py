@@ -1,36 +1,7 @@
 """`fairline product` and `fairline coupon`, typed as an operator would."""
 
-import asyncio
-import json
-import sys
-from typing import Any, NamedTuple
-
-from tests.installation import Installation, environment
-
-
-class Said(NamedTuple):
-    """What a command left: its exit code, and its two streams."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def body(self) -> Any:
-        """The outcome it showed."""
-        return json.loads(self.out)
-
-
-async def fairline(installation: Installation, *words: str) -> Said:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "app.cli", *words),
-        env=environment(installation.settings),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Said(process.returncode, out.decode(), err.decode())
+from tests.commands import fairline
+from tests.installation import Installation
 
 
 async def test_an_operator_defines_what_is_for_sale(installation: Installation) -> None:

@@ -9,9 +9,9 @@ from app.daily import run_batch, show
 from app.services.errors import StartError
 from domain.ranking import daily_window
 from storage.engine import create_database
+from tests.commands import Said, fairline
 from tests.contract.paid_orders import define, order
 from tests.installation import Installation
-from tests.integration.test_cli_catalog import Said, fairline
 
 
 async def ranking(installation: Installation, *words: str) -> Said:

@@ -13,8 +13,8 @@ from streams import wire
 from streams.codec import encode_command
 from streams.records import Place
 from tests.client import Producer, Raw, body_of
+from tests.commands import fairline
 from tests.installation import PARTITIONS, Installation, environment
-from tests.integration.test_cli_catalog import fairline
 from tests.integration.test_worker_bad_records import BAD_RECORDS, CHARGE, HOME, KEY, USER
 from tests.integration.test_worker_faults import broken_rule, refused_rule
 

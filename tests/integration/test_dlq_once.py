@@ -8,8 +8,8 @@ from storage.engine import create_database
 from streams.log_reader import LogReader
 from streams.records import Place
 from tests.client import eventually
+from tests.commands import Said, fairline
 from tests.installation import Installation, environment
-from tests.integration.test_cli_catalog import Said, fairline
 from tests.integration.test_dlq import append, astray, balance_of, status_of, words_of
 from tests.integration.test_worker_bad_records import HOME, USER
 from tests.letters import ask_for_replay

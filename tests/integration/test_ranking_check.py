@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -25,7 +24,8 @@ from tables.owners import FORWARDED, Owners, check_everywhere
 from tables.shapes import encode_tally
 from tables.worker import RankingWorker
 from tests.client import Listener, Producer, eventually
-from tests.installation import PARTITIONS, ROOT, Installation, Process, environment
+from tests.commands import fairline, started
+from tests.installation import PARTITIONS, Installation, Process
 from tests.integration.test_ranking import (
     NOW,
     edge_side,
@@ -37,33 +37,6 @@ from tests.integration.test_ranking import (
 )
 
 HOUR = hour_of(NOW)
-
-
-class Ran(NamedTuple):
-    """What became of a command."""
-
-    status: int
-    output: str
-    errors: str
-
-
-async def started(installation: Installation, *words: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli", *words),
-        env=environment(installation.settings),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
-async def fairline(installation: Installation, *words: str) -> Ran:
-    """Run a command of ours to its end, while this process goes on."""
-    process = await started(installation, *words)
-    output, errors = await process.communicate()
-    assert process.returncode is not None
-    assert b"Traceback" not in errors, errors.decode()
-    return Ran(process.returncode, output.decode(), errors.decode())
 
 
 class Seen(NamedTuple):
@@ -144,11 +117,11 @@ async def test_under_payments_and_cancels_two_workers_differ_in_nothing(
         ran = await fairline(installation, "ranking", "check", "--json")
     assert len(found) > 2
     assert {(each.products, each.differences) for each in found} == {(12, 0)}
-    shown = json.loads(ran.output)
-    assert (ran.status, shown["products"], shown["differences"], shown["first"]) == (0, 12, 0, [])
+    shown = json.loads(ran.out)
+    assert (ran.code, shown["products"], shown["differences"], shown["first"]) == (0, 12, 0, [])
     assert shown["partitions"] == list(range(PARTITIONS))
     assert 12 <= shown["hours"] <= 24
-    assert ran.errors.count("0 differences") == 2
+    assert ran.err.count("0 differences") == 2
 
 
 #   what is done to product 1, 2, 3, 4          which says then
@@ -185,8 +158,8 @@ async def test_what_is_wrong_is_found_and_a_rebuild_mends_it(installation: Insta
         for spoil in SPOILS:
             spoil(worker.live)
         found = await fairline(installation, "ranking", "check", "--json")
-        shown = json.loads(found.output)
-        assert (found.status, shown["differences"], shown["products"]) == (1, 5, 5)
+        shown = json.loads(found.out)
+        assert (found.code, shown["differences"], shown["products"]) == (1, 5, 5)
         assert sorted(map(difference, shown["first"])) == [
             (1, HOUR, 11, 10),
             (2, HOUR, 0, 20),
@@ -196,9 +169,9 @@ async def test_what_is_wrong_is_found_and_a_rebuild_mends_it(installation: Insta
         ]
         for _ in range(2):
             rebuilt = await fairline(installation, "ranking", "rebuild")
-            assert rebuilt.status == 0, rebuilt
-            assert f"{PARTITIONS} of {PARTITIONS} partitions are rebuilt" in rebuilt.errors
-            assert "5 products, 6 product hours, 0 differences" in rebuilt.output
+            assert rebuilt.code == 0, rebuilt
+            assert f"{PARTITIONS} of {PARTITIONS} partitions are rebuilt" in rebuilt.err
+            assert "5 products, 6 product hours, 0 differences" in rebuilt.out
         # It still counts, each sale once, and what was in the sums not again.
         for offset in (9, 10, 10):
             await sales.sell(5, 3, offset)
@@ -250,16 +223,16 @@ async def refused(url: str, status: int, code: str, method: str = "GET") -> None
 
 async def test_where_nobody_works_a_check_says_so_in_a_line(installation: Installation) -> None:
     checked = await fairline(installation, "ranking", "check")
-    assert checked.status == 2
-    assert "No ranking worker has published partition 0 yet." in checked.errors.splitlines()[-1]
+    assert checked.code == 2
+    assert "No ranking worker has published partition 0 yet." in checked.err.splitlines()[-1]
     rebuilt = await fairline(installation, "ranking", "rebuild", "--wait-seconds", "1")
-    assert rebuilt.status == 2
-    assert "partitions 0, 1, 2, 3" in rebuilt.errors.splitlines()[-1]
+    assert rebuilt.code == 2
+    assert "partitions 0, 1, 2, 3" in rebuilt.err.splitlines()[-1]
     async with ranking_here(installation):
-        assert (await fairline(installation, "ranking", "rebuild")).status == 0
+        assert (await fairline(installation, "ranking", "rebuild")).code == 0
     checked = await fairline(installation, "ranking", "check")
-    assert checked.status == 2
-    assert "does not answer" in checked.errors.splitlines()[-1]
+    assert checked.code == 2
+    assert "does not answer" in checked.err.splitlines()[-1]
 
 
 async def test_a_wait_that_is_interrupted_ends_without_a_word_of_python(
@@ -319,7 +292,7 @@ async def test_each_worker_answers_for_every_product_also_after_a_kill(
         await eventually(lambda: all_known([first], products), "all products again")
         assert await quantities(first, products) == expected
         checked = await fairline(installation, "ranking", "check")
-        assert (checked.status, checked.output.count("20 products")) == (0, 1), checked
+        assert (checked.code, checked.out.count("20 products")) == (0, 1), checked
 
 
 def all_known(workers: list[Process], products: range) -> Coroutine[Any, Any, bool]:

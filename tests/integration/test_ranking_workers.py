@@ -19,6 +19,7 @@ from tables.app import changelog_topic
 from tables.hourly_values import HourlyValues
 from tables.top_lists import TopListReader
 from tests.client import Producer, eventually, producing
+from tests.commands import fairline
 from tests.installation import Installation
 from tests.integration.test_ranking import (
     edge_side,
@@ -27,7 +28,7 @@ from tests.integration.test_ranking import (
     shows,
     sold_by_sql,
 )
-from tests.integration.test_ranking_check import fairline, ranking_here
+from tests.integration.test_ranking_check import ranking_here
 
 PAYMENTS = 20_000
 PRODUCTS = 300
@@ -222,12 +223,12 @@ async def test_a_table_wiped_in_the_middle_is_rebuilt(installation: Installation
         worker.live._boards = {number: Leaderboard() for number in worker.live._boards}
         coming = asyncio.create_task(shoppers.order_and_pay(500))
         rebuilt = await fairline(installation, "ranking", "rebuild", "--no-check")
-        assert rebuilt.status == 0, rebuilt
+        assert rebuilt.code == 0, rebuilt
         await coming
         await shoppers.paid(1_000)
         await shows_what_was_paid(installation, reader)
         checked = await fairline(installation, "ranking", "check")
-        assert (checked.status, ", 0 differences" in checked.output) == (0, True), checked
+        assert (checked.code, ", 0 differences" in checked.out) == (0, True), checked
 
 
 async def test_what_a_worker_counted_last_is_shown_though_it_stops(

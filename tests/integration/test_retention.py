@@ -13,9 +13,9 @@ from streams import wire
 from streams.retention import Pruner
 from streams.topics import DAY_MS
 from tests.client import Listener, Producer, Sent, body_of, eventually
+from tests.commands import fairline
 from tests.edges import edge_of
 from tests.installation import Installation
-from tests.integration.test_cli_catalog import fairline
 from tests.scenario import buy, define_shop, say
 from tests.traffic import (
     COUPON,
