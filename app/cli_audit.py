@@ -1,19 +1,10 @@
 """`fairline audit`: what is stored, held against itself and the commands that made it."""
 
-import asyncio
-import sys
-from collections.abc import Coroutine
-from typing import Any, TypeVar
-
 import click
 
+from app.cli_running import run
 from app.cli_settings import load_settings
 from app.progress import watching
-
-# What shells report of a process that Ctrl-C ended.
-INTERRUPTED_STATUS = 130
-
-T = TypeVar("T")
 
 
 @click.command()
@@ -51,16 +42,7 @@ def audit(*, as_json: bool, is_replay: bool, into: str | None) -> None:
 
     with watching() as watch:
         work = replay(settings, into, watch) if is_replay else audits.audit(settings, watch)
-        verdict = _run(work)
+        verdict = run(work)
     click.echo(audits.as_json(verdict) if as_json else audits.described(verdict))
     if verdict.violations:
         raise click.exceptions.Exit(1)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        # The status of violations found would be a lie.
-        click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED_STATUS)

@@ -6,6 +6,7 @@ import click
 
 from app import cli_dlq_options as options
 from app.cli_dlq_deeds import discard, replay
+from app.cli_running import run, tell
 from app.cli_settings import load_settings
 
 # Wide enough for every column where a file or a program reads, which has no width.
@@ -59,13 +60,13 @@ def list_letters(
     from app import dlq as letters  # noqa: PLC0415
     from app.dlq_json import listed_as_json  # noqa: PLC0415
 
-    page = options.run(letters.list_page(settings, options.wanted(**wanted), limit, after))
+    page = run(letters.list_page(settings, options.wanted(**wanted), limit, after))
     if as_json:
         click.echo(listed_as_json(page))
         return
     _show_table(page)
     if len(page) == limit:
-        options.tell(f"there may be more: --after {letters.named(page[-1].letter)}")
+        tell(f"there may be more: --after {letters.named(page[-1].letter)}")
 
 
 def _show_table(page: list[Any]) -> None:
@@ -79,7 +80,7 @@ def _show_table(page: list[Any]) -> None:
     if page:
         console.print(table(page))
     else:
-        options.tell("no dead letters")
+        tell("no dead letters")
 
 
 @dlq.command()
@@ -100,7 +101,7 @@ def show(*, epoch: int | None, as_json: bool, raw: bool, **place: Any) -> None:
     from app.dlq_text import described  # noqa: PLC0415
 
     at = (place["topic"], place["partition"], place["offset"])
-    shown = options.run(letters.show(settings, at, epoch))
+    shown = run(letters.show(settings, at, epoch))
     if raw:
         _write(shown.letter.value)
     else:
@@ -109,7 +110,7 @@ def show(*, epoch: int | None, as_json: bool, raw: bool, **place: Any) -> None:
 
 def _write(value: bytes | None) -> None:
     if value is None:
-        options.tell("the record has no value")
+        tell("the record has no value")
         raise click.exceptions.Exit(1)
     click.get_binary_stream("stdout").write(value)
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from app import cli_dlq_options as options
+from app.cli_running import run, tell
 from app.cli_settings import connected_settings, load_settings
 from app.settings import Settings
 
@@ -120,23 +121,21 @@ def _replay_one(settings: Settings, meant: Meant, given: Given) -> list[Any]:
         None if key is None else key.encode(), None if file is None else file.read()
     )
     assert meant.place is not None
-    letter = options.run(letters.find_one(settings, meant.place, meant.epoch))
+    letter = run(letters.find_one(settings, meant.place, meant.epoch))
     done = replay_one(
         settings, letter, correction, _asker(given), wait_seconds=given["wait_seconds"]
     )
-    return [options.run(done)]
+    return [run(done)]
 
 
 def _replay_all(settings: Settings, meant: Meant, given: Given) -> list[Any]:
     from app import dlq as letters  # noqa: PLC0415
     from app.dlq_replay import fit_letters, replay_all  # noqa: PLC0415
 
-    found = options.run(letters.list_all(settings, meant.wanted))
-    fit = options.run(fit_letters(settings, found, options.tell))
+    found = run(letters.list_all(settings, meant.wanted))
+    fit = run(fit_letters(settings, found, tell))
     _ask(f"Replay {len(fit)} of {len(found)} open dead letters, oldest first?", fit, given)
-    return options.run(
-        replay_all(settings, fit, _asker(given), options.tell, wait_seconds=given["wait_seconds"])
-    )
+    return run(replay_all(settings, fit, _asker(given), tell, wait_seconds=given["wait_seconds"]))
 
 
 def _ask(question: str, found: list[Any], given: Given) -> None:
@@ -155,7 +154,7 @@ def _show_results(results: list[Any], *, as_json: bool) -> None:
         for each in results:
             click.echo(result(each))
         if not results:
-            options.tell("nothing was replayed")
+            tell("nothing was replayed")
     if not all(each.succeeded for each in results):
         raise click.exceptions.Exit(1)
 
@@ -174,12 +173,12 @@ def discard(**given: Any) -> None:
     from app import dlq as letters  # noqa: PLC0415
 
     if meant.place is not None:
-        letter = options.run(letters.find_one(settings, meant.place, meant.epoch))
+        letter = run(letters.find_one(settings, meant.place, meant.epoch))
         found = [letters.place_of(letter)]
     else:
-        found = options.run(letters.list_all(settings, meant.wanted))
+        found = run(letters.list_all(settings, meant.wanted))
         _ask(f"Discard {len(found)} open dead letters?", found, given)
-    closed = options.run(letters.discard(settings, found, _asker(given), options.tell))
+    closed = run(letters.discard(settings, found, _asker(given), tell))
     click.echo(f"discarded: {closed} of {len(found)}")
     if closed < len(found):
         raise click.exceptions.Exit(1)

@@ -1,17 +1,13 @@
 """What the commands of `fairline dlq` have in common: which letters are meant, and how it ends."""
 
-import asyncio
 import re
-import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
-# What shells report of a process that Ctrl-C ended.
-INTERRUPTED_STATUS = 130
 STATUSES = ("open", "replayed", "discarded")
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -53,17 +49,3 @@ def wanted(topic: str | None, reason: str | None, since: int | None, status: str
     from storage.dead_letters import LetterStatus, Wanted  # noqa: PLC0415
 
     return Wanted(topic, reason, since, None if status == "all" else LetterStatus(status))
-
-
-def tell(line: str) -> None:
-    """Show progress apart from the result, which may go to a program."""
-    click.echo(line, err=True)
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run until it is done, or until Ctrl-C."""
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        tell("interrupted")
-        sys.exit(INTERRUPTED_STATUS)

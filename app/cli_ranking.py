@@ -1,21 +1,13 @@
 """`fairline ranking`: the live ranking checked and rebuilt, the daily ones made and shown."""
 
-import asyncio
-import sys
-from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any, TypeVar
 
 import click
 
+from app.cli_running import run, tell
 from app.cli_settings import connected_settings, load_settings
 
-# What shells report of a process that Ctrl-C ended.
-INTERRUPTED_STATUS = 130
-
 DAY = click.DateTime(["%Y-%m-%d"])
-
-T = TypeVar("T")
 
 
 @click.command()
@@ -30,7 +22,7 @@ def check(*, as_json: bool) -> None:
     settings = connected_settings("ranking-check")
     from app import ranking  # noqa: PLC0415
 
-    found = _run(ranking.check(settings, _tell))
+    found = run(ranking.check(settings, tell))
     click.echo(ranking.as_json(found) if as_json else ranking.described(found))
     if found.differences:
         raise click.exceptions.Exit(1)
@@ -54,7 +46,7 @@ def rebuild(context: click.Context, *, no_check: bool, wait_seconds: float) -> N
     settings = connected_settings("ranking-rebuild")
     from app import ranking  # noqa: PLC0415
 
-    _run(ranking.rebuild(settings, _tell, wait_seconds))
+    run(ranking.rebuild(settings, tell, wait_seconds))
     if not no_check:
         context.invoke(check)
 
@@ -79,8 +71,8 @@ def run_batch(day: datetime | None, *, again: bool) -> None:
     settings = connected_settings("ranking-run-batch")
     from app import daily  # noqa: PLC0415
 
-    run = _run(daily.run_batch(settings, day.date() if day else None, again=again))
-    click.echo(daily.described(run, settings))
+    made = run(daily.run_batch(settings, day.date() if day else None, again=again))
+    click.echo(daily.described(made, settings))
 
 
 @click.command()
@@ -90,20 +82,6 @@ def show(day: datetime | None) -> None:
     settings = load_settings()
     from app import daily  # noqa: PLC0415
 
-    run, days = _run(daily.show(settings, day.date() if day else None))
-    click.echo(daily.described(run, settings))
+    made, days = run(daily.show(settings, day.date() if day else None))
+    click.echo(daily.described(made, settings))
     click.echo(daily.days_shown(days))
-
-
-def _tell(line: str) -> None:
-    """Show progress apart from the result, which may go to a program."""
-    click.echo(line, err=True)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        # The status of differences found would be a lie.
-        click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED_STATUS)

@@ -1,14 +1,12 @@
 """`fairline ranking run-batch` and `show`: the stored daily rankings, made and read by hand."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import date, datetime
 
-from aiokafka.errors import KafkaError
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.opened import opened
 from app.ranking import check
 from app.services.errors import AwayError, StartError
 from app.settings import Settings
@@ -16,7 +14,7 @@ from app.topics import topics_in
 from domain.comparison import Comparison
 from domain.ranking import Window, daily_window
 from storage.daily_ranking import DailyRun, load_daily_run, load_history
-from storage.engine import Database, create_database
+from storage.engine import Database
 from storage.leases import LeaseLostError
 from streams.records import Partition
 from tables.daily import DailyBatch, DailyTerms, NotYetError
@@ -38,7 +36,7 @@ async def run_batch(settings: Settings, day: date | None, *, again: bool) -> Dai
     if wanted > today:
         message = f"the midnight of {wanted} has not come yet ({settings.time_zone})"
         raise StartError(message)
-    async with _opened(settings) as database:
+    async with opened(settings, "the ranking") as database:
         if wanted < today:
             await _require_sales(database, wanted, settings)
         try:
@@ -90,7 +88,7 @@ async def show(settings: Settings, day: date | None) -> tuple[DailyRun, list[dat
 
     Raises StartError where there is none.
     """
-    async with _opened(settings) as database, database.connect() as connection:
+    async with opened(settings, "the ranking") as database, database.connect() as connection:
         days = (await load_history(connection)).days
         return await _stored(connection, day), days
 
@@ -103,19 +101,6 @@ async def _stored(connection: AsyncConnection, day: date | None) -> DailyRun:
         raise StartError(message)
     message = "no ranking is stored yet: the first midnight after a sale makes one"
     raise StartError(message)
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database; what cannot be reached is told in a line."""
-    database = create_database(settings.sqlalchemy_url)
-    try:
-        yield database
-    except (KafkaError, OSError, SQLAlchemyError) as error:
-        message = f"what the ranking needs does not answer: {str(error).splitlines()[0][:200]}"
-        raise AwayError(message) from error
-    finally:
-        await database.dispose()
 
 
 def described(run: DailyRun, settings: Settings) -> str:

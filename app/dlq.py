@@ -1,15 +1,14 @@
 """`fairline dlq list`, `show` and `discard`: dead letters looked at, and put aside knowingly."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import uuid4
 
-from aiokafka.errors import KafkaError
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
-from app.services.errors import AwayError, StartError
+from app.opened import opened
+from app.services.errors import StartError
 from app.settings import Settings
 from storage.clock import load_clock
 from storage.command_log import DeadLetterRow
@@ -31,7 +30,7 @@ from storage.dead_letters import (
     find_outcome,
     list_letters,
 )
-from storage.engine import Database, create_database
+from storage.engine import Database
 
 PAGE = 1_000
 
@@ -62,19 +61,6 @@ class Shown:
     actions: list[Action]
     closing: Closing | None
     replayed: Outcome | None
-
-
-@asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database; what cannot be reached is told in a line."""
-    database = create_database(settings.sqlalchemy_url)
-    try:
-        yield database
-    except (KafkaError, OSError, SQLAlchemyError) as error:
-        message = f"what this needs does not answer: {str(error).splitlines()[0][:200]}"
-        raise AwayError(message) from error
-    finally:
-        await database.dispose()
 
 
 def place_of(letter: DeadLetterRow) -> LetterPlace:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from app.dlq import Asker, Tell, named, new_action, opened, place_of
+from app.dlq import Asker, Tell, named, new_action, place_of
+from app.opened import opened
 from app.services.errors import AwayError, StartError
 from app.settings import Settings
 from app.topics import topics_in

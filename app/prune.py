@@ -3,13 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from aiokafka.errors import KafkaError
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.node import faust_settings
-from app.services.errors import AwayError
+from app.opened import opened
 from app.settings import Settings
-from storage.engine import create_database
 from streams.admin import committed_offsets
 from streams.retention import Bounds, Pruner
 from streams.topics import DAY_MS
@@ -20,13 +16,12 @@ Say = Callable[[str], None]
 async def prune(settings: Settings, say: Say, *, dry_run: bool) -> None:
     """Prune the command log, or count what would go, and say so for each partition."""
     group = faust_settings(settings, "commands", settings.worker_port).group
-    database = create_database(settings.sqlalchemy_url)
-    pruner = Pruner(
-        database,
-        lambda: committed_offsets(settings.kafka_url, group),
-        settings.retention_days * DAY_MS,
-    )
-    try:
+    async with opened(settings, "pruning") as database:
+        pruner = Pruner(
+            database,
+            lambda: committed_offsets(settings.kafka_url, group),
+            settings.retention_days * DAY_MS,
+        )
         bounds = await pruner.find_bounds()
         if bounds.before_ms <= 0:
             say("nothing was applied yet")
@@ -34,11 +29,6 @@ async def prune(settings: Settings, say: Say, *, dry_run: bool) -> None:
         before = datetime.fromtimestamp(bounds.before_ms / 1000, UTC)
         say(f"older than {before:%Y-%m-%d %H:%M} UTC ({settings.retention_days} days):")
         await (_count if dry_run else _prune)(pruner, bounds, say)
-    except (KafkaError, OSError, SQLAlchemyError) as error:
-        message = f"what pruning needs does not answer: {str(error).splitlines()[0][:200]}"
-        raise AwayError(message) from error
-    finally:
-        await database.dispose()
 
 
 async def _count(pruner: Pruner, bounds: Bounds, say: Say) -> None:
