@@ -104,12 +104,14 @@ _closing_columns = [dead_letter_closings.c[name] for name in Closing.__dataclass
 _closing_row = reader_of(Closing)
 
 
-def _same_letter(one: sa.Table, other: sa.Table) -> sa.ColumnElement[bool]:
+def same_place(one: sa.Table, other: sa.Table) -> sa.ColumnElement[bool]:
+    """Say that rows of two tables are of one place in the log."""
     return sa.and_(*(one.c[name] == other.c[name] for name in LetterPlace._fields))
 
 
-def _at(table: sa.Table, letter: LetterPlace) -> sa.ColumnElement[bool]:
-    return sa.and_(*(table.c[name] == value for name, value in letter._asdict().items()))
+def at_place(table: sa.Table, place: LetterPlace) -> sa.ColumnElement[bool]:
+    """Say that a row of a table is of this place in the log."""
+    return sa.and_(*(table.c[name] == value for name, value in place._asdict().items()))
 
 
 _replays_by_id = (
@@ -122,7 +124,7 @@ _replays_by_id = (
     .join_from(
         dead_letter_actions,
         dead_letter_closings,
-        _same_letter(dead_letter_actions, dead_letter_closings),
+        same_place(dead_letter_actions, dead_letter_closings),
         isouter=True,
     )
     .where(
@@ -187,7 +189,7 @@ async def list_actions(connection: AsyncConnection, letter: LetterPlace) -> list
     """List what was done about a letter, oldest first."""
     query = (
         sa.select(*_action_columns)
-        .where(_at(dead_letter_actions, letter))
+        .where(at_place(dead_letter_actions, letter))
         .order_by(dead_letter_actions.c.acted_at_ms, dead_letter_actions.c.action_id)
     )
     return [Action(*row) for row in await connection.execute(query)]
@@ -195,7 +197,7 @@ async def list_actions(connection: AsyncConnection, letter: LetterPlace) -> list
 
 async def find_closing(connection: AsyncConnection, letter: LetterPlace) -> Closing | None:
     """Find what closed a letter; None while it is open."""
-    query = sa.select(*_closing_columns).where(_at(dead_letter_closings, letter))
+    query = sa.select(*_closing_columns).where(at_place(dead_letter_closings, letter))
     row = (await connection.execute(query)).first()
     return None if row is None else Closing(*row)
 

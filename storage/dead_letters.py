@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.command_log import DeadLetterRow
-from storage.dead_letter_actions import LetterPlace
+from storage.dead_letter_actions import LetterPlace, at_place, same_place
 from storage.schema import command_log, dead_letter_closings, dead_letters
 
 
@@ -57,9 +57,7 @@ class Outcome(NamedTuple):
 _place = [dead_letters.c[name] for name in LetterPlace._fields]
 # Newest first; letters of one moment in the order of their places, so that no page skips one.
 _order = (dead_letters.c.recorded_at_ms, *_place)
-_closed = sa.and_(
-    *(dead_letters.c[name] == dead_letter_closings.c[name] for name in LetterPlace._fields)
-)
+_closed = same_place(dead_letters, dead_letter_closings)
 _status = sa.case(
     (dead_letter_closings.c.action_id.is_(None), LetterStatus.OPEN.value),
     (dead_letter_closings.c.by_topic.is_(None), LetterStatus.DISCARDED.value),
@@ -83,7 +81,7 @@ async def list_letters(
     """List letters, newest first: the first `limit`, or those that follow `after`."""
     query = _listed.where(*_conditions(wanted))
     if after is not None:
-        before = sa.select(*_order).where(_at(after)).scalar_subquery()
+        before = sa.select(*_order).where(at_place(dead_letters, after)).scalar_subquery()
         query = query.where(sa.tuple_(*_order) < before)
     query = query.order_by(*(column.desc() for column in _order)).limit(limit)
     return [_letter(row) for row in await connection.execute(query)]
@@ -104,10 +102,6 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
         yield dead_letters.c.recorded_at_ms >= wanted.since_ms
     if wanted.status is not None:
         yield _status == wanted.status
-
-
-def _at(letter: LetterPlace) -> sa.ColumnElement[bool]:
-    return sa.and_(*(dead_letters.c[name] == v for name, v in letter._asdict().items()))
 
 
 async def count_letters(connection: AsyncConnection, wanted: Wanted) -> int:
@@ -139,6 +133,6 @@ async def find_outcome(connection: AsyncConnection, place: LetterPlace) -> Outco
         command_log.c.disposition,
         command_log.c.status,
         command_log.c.body,
-    ).where(*(command_log.c[name] == value for name, value in place._asdict().items()))
+    ).where(at_place(command_log, place))
     row = (await connection.execute(query)).first()
     return None if row is None else Outcome(*row)

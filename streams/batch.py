@@ -117,7 +117,7 @@ class BatchApplier:
         self,
         connection: AsyncConnection,
         found: Sorted,
-        marks: Iterable[Mark],
+        marks: Collection[Mark],
         condemned: Mapping[Place, Poison],
     ) -> Writing:
         if not found.fresh:

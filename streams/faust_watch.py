@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, NamedTuple
 
-from streams.leave import leave
-from streams.liveness import Liveness
+from streams.liveness import TOLD_LOOKS_MAX, Liveness
 from streams.records import Partition
 from streams.stillness import Stillness
 
@@ -31,8 +30,7 @@ class LookLimits:
     # A batch is given up after 15 s and a send after 12, so an agent that is only slow moves in
     # between; and what stands still for good is told within 30 s.
     looks_max: int = 20
-    # Who supervises by /livez starts it anew sooner; where nobody does, the process leaves itself.
-    told_looks_max: int = 40
+    told_looks_max: int = TOLD_LOOKS_MAX
 
 
 def looks_for(retry_seconds_max: float) -> LookLimits:
@@ -49,7 +47,6 @@ class FaustWatch:
         self._limits = limits
         self._stillness = Stillness()
         self._actors: dict[str, Any] = {}
-        self._told_looks = 0
 
     @property
     def is_assigned(self) -> bool:
@@ -75,9 +72,7 @@ class FaustWatch:
         note("delivery", self._still_delivery(spans, unacked, may_move))
         note("fetcher", self._dead_fetcher(may_move))
         note("consumerThread", self._dead_thread())
-        self._told_looks = 0 if self._liveness.is_alive else self._told_looks + 1
-        if self._told_looks > self._limits.told_looks_max:
-            leave("nobody started this process anew, and it does not go on by itself")
+        self._liveness.end_look(self._limits.told_looks_max)
 
     def _unacked(self) -> dict[str, dict[Partition, int]]:
         """Return the first offset in hand of each partition, by topic."""

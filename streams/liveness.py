@@ -8,10 +8,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from streams.leave import leave
 from streams.metrics import STALLS
 from streams.outcomes import moment
 
 log = logging.getLogger(__name__)
+
+# Who supervises by /livez starts it anew sooner; where nobody does, the process leaves itself.
+TOLD_LOOKS_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Liveness:
 
     def __init__(self) -> None:
         self._faults: dict[str, Fault | None] = {}
+        self._told_looks = 0
 
     def note(self, name: str, what: str) -> None:
         """Note how a part is: what is wrong with it, or nothing."""
@@ -39,6 +44,12 @@ class Liveness:
             STALLS.labels(name).inc()
             log.critical("%s: %s; only a new start helps", name, what)
             self._faults[name] = Fault(what, time.time_ns() // 1_000_000)
+
+    def end_look(self, told_looks_max: int = TOLD_LOOKS_MAX) -> None:
+        """Note that all parts were looked at; leave where something has been at fault for long."""
+        self._told_looks = 0 if self.is_alive else self._told_looks + 1
+        if self._told_looks > told_looks_max:
+            leave("nobody started this process anew, and it does not go on by itself")
 
     @property
     def is_alive(self) -> bool:

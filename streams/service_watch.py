@@ -11,6 +11,8 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 # Within two seconds of a loss nothing is accepted any more; a busy machine may take a while.
 POLL_SECONDS_MAX = 1.5
+# A worker does not turn away because an answer takes a second; it has seconds to wait with.
+WORKER_ANSWER_SECONDS_MAX = 5.0
 
 
 class Service(Protocol):

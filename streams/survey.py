@@ -9,12 +9,10 @@ from streams.faust_watch import Span
 from streams.health import WorkerHealth
 from streams.log_reader import LogReader
 from streams.records import Partition
-from streams.service_watch import Watch
+from streams.service_watch import WORKER_ANSWER_SECONDS_MAX, Watch
 from streams.topics import Topic
 
 ASK_SECONDS = 1.0
-# A worker does not turn away because an answer takes a second; it has seconds to wait with.
-ANSWER_SECONDS_MAX = 5.0
 
 
 class _Marks:
@@ -71,14 +69,14 @@ class Survey:
         await asyncio.gather(self._ask_database(), self._ask_broker())
 
     async def _ask_database(self) -> None:
-        watch = Watch("database", self._marks, seconds_max=ANSWER_SECONDS_MAX)
+        watch = Watch("database", self._marks, seconds_max=WORKER_ANSWER_SECONDS_MAX)
         while True:
             await watch.ask_once()
             self._health.database_answers = watch.is_ready
             await asyncio.sleep(self._ask_seconds)
 
     async def _ask_broker(self) -> None:
-        watch = Watch("broker", self._ends, seconds_max=ANSWER_SECONDS_MAX)
+        watch = Watch("broker", self._ends, seconds_max=WORKER_ANSWER_SECONDS_MAX)
         while True:
             await watch.ask_once()
             self._health.broker_answers = watch.is_ready

@@ -93,18 +93,19 @@ class CommandWorker:
         await self._app.start()
         looks = [GapCloser(self._database, self._log_reader, epoch).look, left_behind.look]
         survey = self._make_survey()
+        watch = FaustWatch(self._app, self.health.liveness, self._looks)
         self._watches = [
             asyncio.create_task(survey.run()),
-            asyncio.create_task(self._keep_watch(survey)),
-            asyncio.create_task(keep_looking(looks, self._assigned)),
+            asyncio.create_task(self._keep_watch(survey, watch)),
+            asyncio.create_task(keep_looking(looks, lambda: watch.assigned)),
             asyncio.create_task(self._dead_letters.run()),
-            asyncio.create_task(self._prune()),
+            asyncio.create_task(self._prune(watch)),
         ]
 
-    async def _prune(self) -> None:
+    async def _prune(self, watch: FaustWatch) -> None:
         limits = self._limits
         pruner = Pruner(self._database, self._committed, limits.retention_ms)
-        await pruner.run(self._assigned, limits.prune_seconds)
+        await pruner.run(lambda: watch.assigned, limits.prune_seconds)
 
     async def _committed(self) -> dict[Partition, int]:
         return await committed_offsets(self._faust_settings.kafka_url, self._faust_settings.group)
@@ -153,9 +154,9 @@ class CommandWorker:
             ask_seconds=self._looks.look_seconds,
         )
 
-    async def _keep_watch(self, survey: Survey) -> None:
+    async def _keep_watch(self, survey: Survey, watch: FaustWatch) -> None:
         """Keep the health's facts up to date."""
-        health, watch = self.health, FaustWatch(self._app, self.health.liveness, self._looks)
+        health = self.health
         while True:
             health.is_assigned, health.is_recovered = watch.is_assigned, watch.is_recovered
             spans = survey.spans(watch.assigned)
@@ -163,9 +164,6 @@ class CommandWorker:
             show_lines(LAG, {key: span.end - span.mark for key, span in spans.items()})
             show_alarms(health.alarms)
             await asyncio.sleep(self._looks.look_seconds)
-
-    def _assigned(self) -> set[Partition]:
-        return {(tp.topic, tp.partition) for tp in self._app.consumer.assignment()}
 
     async def stop(self) -> None:
         """Finish what is in hand, acknowledge it, and disconnect."""

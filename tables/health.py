@@ -8,11 +8,8 @@ from storage.engine import Database
 from streams.faust_watch import FaustWatch, LookLimits
 from streams.liveness import Liveness
 from streams.log_reader import LogReader
-from streams.service_watch import Watch
+from streams.service_watch import WORKER_ANSWER_SECONDS_MAX, Watch
 from streams.topics import Topic
-
-# A worker does not turn away because an answer takes a second; it has seconds to wait with.
-ANSWER_SECONDS_MAX = 5.0
 
 
 class _Clock:
@@ -50,8 +47,8 @@ class RankingHealth:
         self.liveness = Liveness()
         self._log_reader = LogReader(kafka_url)
         ends = _Ends(self._log_reader, topic)
-        self._database = Watch("database", _Clock(database), seconds_max=ANSWER_SECONDS_MAX)
-        self._broker = Watch("broker", ends, seconds_max=ANSWER_SECONDS_MAX)
+        self._database = Watch("database", _Clock(database), seconds_max=WORKER_ANSWER_SECONDS_MAX)
+        self._broker = Watch("broker", ends, seconds_max=WORKER_ANSWER_SECONDS_MAX)
 
     async def start(self) -> None:
         """Connect to the broker."""

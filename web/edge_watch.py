@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from streams.leave import leave
 from streams.liveness import Liveness
 from streams.service_watch import Watch
 from streams.stillness import Stillness
@@ -13,8 +12,6 @@ from web.results import Results
 LOOK_SECONDS = 1.0
 # Told within 30 s; a broker that leads a partition anew, or is slow, needs less.
 LOOKS_MAX = 20
-# Who supervises by /livez starts it anew sooner; where nobody does, the process leaves itself.
-TOLD_LOOKS_MAX = 40
 
 
 class EdgeWatch:
@@ -25,7 +22,6 @@ class EdgeWatch:
         self._results = results
         self._watches = watches
         self._stillness = Stillness()
-        self._told_looks = 0
 
     async def run(self, tasks: Mapping[str, "asyncio.Task[Any]"]) -> None:
         """Look until cancelled; none of the parts' tasks may end before."""
@@ -38,9 +34,7 @@ class EdgeWatch:
         ended = [f"{name} has ended" for name, task in tasks.items() if task.done()]
         self._liveness.note("parts", ", ".join(ended))
         self._liveness.note("results", self._still_results())
-        self._told_looks = 0 if self._liveness.is_alive else self._told_looks + 1
-        if self._told_looks > TOLD_LOOKS_MAX:
-            leave("nobody started this process anew, and it does not go on by itself")
+        self._liveness.end_look()
 
     def _still_results(self) -> str:
         """Tell whether results are there that this edge does not come to."""

@@ -85,7 +85,7 @@ async def test_a_worker_that_nobody_starts_anew_leaves_by_itself(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("streams.faust_watch.leave", said.append)
+    monkeypatch.setattr("streams.liveness.leave", said.append)
     impatient = replace(QUICK, told_looks_max=3)
     async with installation.worker(impatient) as worker:
         for future in list(worker._app._fetcher._futures):

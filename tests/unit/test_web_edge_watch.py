@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from streams.liveness import Liveness
+from streams.liveness import TOLD_LOOKS_MAX, Liveness
 from streams.service_watch import Watch
 from streams.topics import topics_of
-from web.edge_watch import LOOKS_MAX, TOLD_LOOKS_MAX, EdgeWatch
+from web.edge_watch import LOOKS_MAX, EdgeWatch
 from web.health import body_with
 from web.lines import Lines
 from web.results import Results
@@ -100,7 +100,7 @@ async def test_an_edge_that_nobody_starts_anew_leaves_by_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("web.edge_watch.leave", said.append)
+    monkeypatch.setattr("streams.liveness.leave", said.append)
     edge = Looked()
     edge.read_up_to(7, 8)
     await edge.look(LOOKS_MAX + TOLD_LOOKS_MAX)
