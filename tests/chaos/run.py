@@ -23,6 +23,7 @@ from tests.chaos.memory import Memory
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.schedule import schedule
 from tests.chaos.shoppers import Shoppers
+from tests.chaos.waiting import comes_true
 from tests.chaos.watch import Watch
 from tests.chaos.workload import Planned, Shares, Workload
 
@@ -33,6 +34,7 @@ ASKED_AT_THE_END = 600
 BURST = 300
 TICK_SECONDS = 0.002
 RANKING_TRIES = 30
+SETUP_SECONDS_MAX = 30.0
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,15 @@ class Run:
         return len(self._sending)
 
     async def set_up(self) -> None:
-        """Define products and coupons, and wait until that is done."""
-        for planned in self.workload.setup():
+        """Define products and coupons, and wait until each outcome is told.
+
+        Not until each is behind a mark: a defect may leave marks where they were.
+        """
+        setup = self.workload.setup()
+        for planned in setup:
             assert await self.direct.send(planned, self.memory, self.history) == "acknowledged"
-        open_ends = await wait_until_drained(self.cluster.database_url, self.watch, 30)
-        assert not open_ends, open_ends
-        await asyncio.sleep(0.05)
+        told = await comes_true(lambda: self.watch.outcomes >= len(setup), SETUP_SECONDS_MAX)
+        assert told, f"{self.watch.outcomes} outcomes of {len(setup)} commands"
 
     async def offer(self, harm: asyncio.Task[None]) -> None:
         """Send attempts at a fixed rate, whatever becomes of the earlier ones.
