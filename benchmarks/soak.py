@@ -31,12 +31,14 @@ OURS = ("edge", "worker")
 GROWTH_MB_MAX = 2.0
 """By so much may a process grow in an hour."""
 CONNECTIONS = 64
-LATENCY_SHARE = 0.7
+PACE_TRIES = 4
+PACE_SECONDS = 12
+PACE_TOLERANCE = 0.03
 READ_SECONDS = 10.0
 TOLD_SECONDS = 60.0
 MB = 1024 * 1024
-CODES = ("FULL", "SOAK")
-"""A coupon for each round, since a user gets one only once."""
+CODES = tuple(f"ROUND{number}" for number in range(PACE_TRIES + 2))
+"""A coupon for each round, since a user gets one only once: capacity, tries of the pace, soak."""
 PRODUCT_ID = 1
 
 
@@ -81,9 +83,14 @@ def growth_per_hour(readings: Sequence[Reading], part: str) -> float:
     return statistics.linear_regression(hours, [r.megabytes[part] for r in readings]).slope
 
 
-def pause_ms(per_second: float, latency_ms: float) -> int:
-    """Return how long each connection must rest, so that all of them send so many a second."""
-    return max(0, round(CONNECTIONS / per_second * 1000 - latency_ms))
+def next_pause_ms(pause_ms: int, measured_per_second: float, wanted_per_second: float) -> int:
+    """Return how long each connection must rest, given what a pause has led to.
+
+    A connection's round is its pause and the answer's time (Little's law); the latter is taken to
+    stay as it was.
+    """
+    answer_ms = CONNECTIONS / measured_per_second * 1000 - pause_ms
+    return max(0, round(CONNECTIONS / wanted_per_second * 1000 - answer_ms))
 
 
 async def soak(plan: Plan, folder: Path) -> Soak:
@@ -106,13 +113,12 @@ async def measure(plan: Plan, side: Fairline, around: Circumstances) -> Soak:
     full = await send(load_of(side, 0, plan.capacity_seconds))
     capacity = full.accepted / full.seconds
     print(f"capacity: {capacity:,.0f}/s", flush=True)
-    # A part of the load waits somewhat less long than the full one.
-    rest = pause_ms(capacity * plan.share, full.p50_ms * LATENCY_SHARE)
+    pause_ms = await find_pause_ms(side, capacity, capacity * plan.share)
     used = cpu_seconds(side.part_to_pid)
     readings: list[Reading] = []
     reading = asyncio.create_task(keep_reading(side, readings))
     try:
-        answers = await send(load_of(side, 1, plan.seconds, pause_ms=rest))
+        answers = await send(load_of(side, len(CODES) - 1, plan.seconds, pause_ms))
     finally:
         reading.cancel()
     spent = cpu_seconds(side.part_to_pid)
@@ -124,12 +130,25 @@ async def measure(plan: Plan, side: Fairline, around: Circumstances) -> Soak:
         growth_mb_per_hour={part: growth_per_hour(steady, part) for part in side.part_to_pid},
         cpu_seconds={part: spent[part] - used[part] for part in used},
         readings=readings,
-        agrees=(await side.ledger.applied("coupon", CODES[1])).agrees,
+        agrees=(await side.ledger.applied("coupon", CODES[-1])).agrees,
     )
 
 
+async def find_pause_ms(side: Fairline, capacity: float, wanted_per_second: float) -> int:
+    """Try pauses until the load comes near to what is wanted."""
+    pause_ms = next_pause_ms(0, capacity, wanted_per_second)
+    for number in range(1, PACE_TRIES + 1):
+        tried = await send(load_of(side, number, PACE_SECONDS, pause_ms))
+        per_second = tried.accepted / tried.seconds
+        print(f"a pause of {pause_ms} ms: {per_second:,.0f}/s", flush=True)
+        if abs(per_second / wanted_per_second - 1) < PACE_TOLERANCE:
+            break
+        pause_ms = next_pause_ms(pause_ms, per_second, wanted_per_second)
+    return pause_ms
+
+
 def load_of(side: Fairline, number: int, seconds: int, pause_ms: int = 0) -> Load:
-    """Return the mixed work of the capacity's round (0) or of the soak (1)."""
+    """Return the mixed work of a round: 0 is the capacity's, the last one the soak's."""
     return Load("mixed", side.url, CONNECTIONS, seconds, number, CODES[number], pause_ms)
 
 

@@ -89,6 +89,8 @@ def test_growth_is_the_slope_of_an_hour_whatever_it_began_with() -> None:
     assert soak.growth_per_hour(readings, "edge") == pytest.approx(2.0)
 
 
-def test_connections_rest_as_long_as_their_number_and_their_latency_leave() -> None:
-    assert soak.pause_ms(per_second=640, latency_ms=30) == 70
-    assert soak.pause_ms(per_second=6400, latency_ms=30) == 0
+def test_a_pause_makes_up_for_what_the_last_one_has_led_to() -> None:
+    # 64 connections at 640/s go round in 100 ms: 70 of pause, 30 until the answer.
+    assert soak.next_pause_ms(70, measured_per_second=640, wanted_per_second=640) == 70
+    assert soak.next_pause_ms(70, measured_per_second=640, wanted_per_second=320) == 170
+    assert soak.next_pause_ms(0, measured_per_second=640, wanted_per_second=6400) == 0
