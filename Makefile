@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--python-version 3.11 setup.cfg -
 
-.PHONY: help run test bench chaos chaos-long lint setup setup-test lock clean
+.PHONY: help run test bench bench-smoke bench-full chaos chaos-long lint setup setup-test lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -19,8 +19,14 @@ run: setup ## Run Fairline here with its own Kafka and database; Ctrl-C stops it
 test: lint ## Run every check and every test, real services included
 	@$(BIN)/python -m pytest
 
-bench: setup-test ## Measure Fairline against a lock per request, on real services
-	@$(BIN)/python -m benchmarks.first
+bench: setup-test ## Measure Fairline beside a lock per request: the goals, in 15 minutes
+	@exec $(BIN)/python -m benchmarks
+
+bench-smoke: setup-test ## The same in two minutes: the ratios only
+	@exec $(BIN)/python -m benchmarks --smoke
+
+bench-full: setup-test ## The same with all loads, limits, open loop and growth, in two hours
+	@exec $(BIN)/python -m benchmarks --full
 
 chaos: setup-test ## Harm Fairline for minutes, and check that nothing is lost or done twice
 	@$(BIN)/python -m tests.chaos

@@ -1,7 +1,7 @@
 """Our own load generator, for machines without wrk: keep-alive connections on bare sockets.
 
-`python -m benchmarks.client URL CONNECTIONS SECONDS WORK SEED USERS CODE` prints one line of
-JSON, the same as the script of wrk does.
+`python -m benchmarks.client URL CONNECTIONS SECONDS WORK SEED USERS PRODUCTS CODE` prints one line
+of JSON, the same as the script of wrk does. It charges and issues; orders need wrk.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ from benchmarks.load import Answers
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-def charges(seed: int, users: int) -> Iterator[bytes]:
-    """Charges of chance users."""
+def charges(seed: int, users: int, prefix: str = "") -> Iterator[bytes]:
+    """Charges of chance users. Paths of the lock per request have a prefix."""
     chance = random.Random(seed)
     while True:
         user = chance.randint(1, users)
-        yield _post("/api/v1/balance/charge", {"userId": user, "amount": 7})
+        yield _post(f"{prefix}/api/v1/balance/charge", {"userId": user, "amount": 7})
 
 
-def issues(code: str) -> Iterator[bytes]:
+def issues(code: str, prefix: str = "") -> Iterator[bytes]:
     """One coupon, each time for another user."""
     for user in itertools.count(1):
-        yield _post("/api/v1/coupons/issue", {"userId": user, "couponCode": code})
+        yield _post(f"{prefix}/api/v1/coupons/issue", {"userId": user, "couponCode": code})
 
 
 def _post(path: str, fields: dict[str, object]) -> bytes:
@@ -110,8 +110,12 @@ async def run(url: str, connections: int, seconds: float, requests: Iterator[byt
 
 def main(arguments: list[str]) -> None:
     """Read the command line, send, print."""
-    url, connections, seconds, work, seed, users, code = arguments
-    requests = charges(int(seed), int(users)) if work == "charge" else issues(code)
+    url, connections, seconds, work, seed, users, _products, code = arguments
+    prefix = urlsplit(url).path.rstrip("/")
+    requests = {
+        "charge": charges(int(seed), int(users), prefix),
+        "coupon": issues(code, prefix),
+    }[work]
     answers = uvloop.run(run(url, int(connections), float(seconds), requests))
     print(msgspec.json.encode(answers).decode())
 

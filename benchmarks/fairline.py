@@ -1,15 +1,13 @@
 """Our side: one edge and one worker, started as an operator would, and the hot coupon's maker."""
 
 import asyncio
-import json
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -17,9 +15,17 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from app.services.child import Child, Launch
 from app.services.ports import free_port
+from benchmarks.ledger import STOCK, Ledger
+from benchmarks.load import PRODUCTS, USERS
 from benchmarks.services import Services
-from benchmarks.sides import COUPON_TOTAL, Ledger, charges_while_alive, wait_until
+from benchmarks.sides import BUDGET, COUPON_TOTAL, PRICE, charges_while_alive, wait_until
+from streams import wire
+from streams.codec import encode_command, key_of
+from streams.kinds import KINDS
+from streams.topics import topics_of
 
+PARTITIONS = 8
+"""Of each topic, as a fresh installation has them."""
 PROGRAM = Path(sys.executable).with_name("fairline")
 TRY_AGAIN = 75
 """Exit code of a process that should be started again."""
@@ -35,34 +41,46 @@ class Fairline:
     kafka_url: str
     topic_prefix: str
     name: str = "Fairline"
-    works: tuple[str, ...] = ("charge", "coupon")
+    works: tuple[str, ...] = ("charge", "coupon", "orders", "mixed")
 
     async def open_coupon(self, code: str) -> None:
         """Define the coupon as any direct producer would, and wait until it is in the database."""
-        payload = {"couponCode": code, "total": COUPON_TOTAL, "discountAmount": 1000}
-        await self._define("coupon-commands", code, "DefineCoupon", payload)
-        await wait_until(lambda: self._is_open(code), f"the coupon {code}", 30)
+        await self.append([wire.DefineCoupon(code, COUPON_TOTAL, 1000)])
+        query = "SELECT count(*) FROM coupons WHERE coupon_code = $1"
+        await wait_until(lambda: self._counts(1, query, code), f"the coupon {code}", 30)
 
     async def open_product(self, product_id: int) -> None:
         """Define a cheap product of which no run buys all; who orders it too soon is refused."""
-        payload = {"productId": product_id, "name": "Mug", "price": 5, "stock": 10**9}
-        await self._define("catalog-commands", str(product_id), "DefineProduct", payload)
+        await self.append([wire.DefineProduct(product_id, "Mug", PRICE, STOCK)])
 
-    async def _define(self, topic: str, key: str, kind: str, payload: Mapping[str, Any]) -> None:
-        command = {"commandId": str(uuid.uuid4()), "type": kind, "payload": payload}
-        producer = AIOKafkaProducer(bootstrap_servers=self.kafka_url)
+    async def open_shop(self) -> None:
+        """Charge every user and define the products, by the log, and wait until it is done."""
+        numbers = range(1, PRODUCTS + 1)
+        await self.append(wire.DefineProduct(number, "Mug", PRICE, STOCK) for number in numbers)
+        await self.append(wire.ChargeBalance(user, BUDGET) for user in range(1, USERS + 1))
+        rich = "SELECT count(*) FROM wallets WHERE balance >= $1"
+        await wait_until(lambda: self._counts(USERS, rich, BUDGET), "everybody's money")
+        products = "SELECT count(*) FROM products WHERE stock = $1"
+        await wait_until(lambda: self._counts(PRODUCTS, products, STOCK), "the products")
+
+    async def append(self, payloads: Iterable[wire.Shape]) -> None:
+        """Append commands as any direct producer would; they are in the log then, not applied."""
+        topics = topics_of(self.topic_prefix, PARTITIONS)
+        producer = AIOKafkaProducer(bootstrap_servers=self.kafka_url, linger_ms=5)
         await producer.start()
         try:
-            value = json.dumps(command).encode()
-            await producer.send_and_wait(self.topic_prefix + topic, value, key=key.encode())
+            for payload in payloads:
+                topic = getattr(topics, KINDS[type(payload).__name__].topic)
+                value = encode_command(uuid.uuid4(), payload)
+                await producer.send(topic.name, value, key=key_of(payload))
+            await producer.flush()
         finally:
             await producer.stop()
 
-    async def _is_open(self, code: str) -> bool:
+    async def _counts(self, least: int, query: str, *arguments: object) -> bool:
         connection = await asyncpg.connect(self.ledger.database_url)
         try:
-            query = "SELECT count(*) FROM coupons WHERE coupon_code = $1"
-            return bool(await connection.fetchval(query, code))
+            return bool(await connection.fetchval(query, *arguments) >= least)
         finally:
             await connection.close()
 
@@ -85,7 +103,7 @@ async def start_fairline(
 ) -> AsyncIterator[Fairline]:
     """Migrate, start edge and worker, wait until a charge goes all the way."""
     port, prefix = free_port(), f"bench-{uuid.uuid4().hex[:8]}-"
-    environment = _environment(services, database_url, logs, prefix) | {
+    environment = environment_of(services, database_url, logs, prefix) | {
         "FAIRLINE_HTTP_PORT": str(port),
         "FAIRLINE_WORKER_PORT": str(free_port()),
     }
@@ -93,7 +111,7 @@ async def start_fairline(
     assert await migration.wait() == 0, "the migration failed"
     processes = _Processes(environment, logs)
     pids = dict(services.pids)
-    ledger = Ledger(database_url, "balance_entries")
+    ledger = Ledger(database_url)
     url = f"http://127.0.0.1:{port}"
     side = Fairline(url, pids, ledger, services.urls["broker"], prefix)
     try:
@@ -130,7 +148,10 @@ class _Processes:
             child.stop(15.0)
 
 
-def _environment(services: Services, database_url: str, logs: Path, prefix: str) -> dict[str, str]:
+def environment_of(
+    services: Services, database_url: str, logs: Path, prefix: str
+) -> dict[str, str]:
+    """What every process of an installation is told."""
     return dict(os.environ) | {
         "FAIRLINE_KAFKA_URL": services.urls["broker"],
         "FAIRLINE_DATABASE_URL": database_url,

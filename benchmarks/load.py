@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import msgspec
 
 SCRIPT = Path(__file__).with_name("posts.lua")
 USERS = 20_000
-"""Charges are spread over so many users."""
+"""Charges and orders are spread over so many users."""
+PRODUCTS = 1_000
+"""Orders are of so many products, by Zipf: the second sells half as well as the first."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,18 @@ class Answers(msgspec.Struct):
     p99_ms: float
     max_ms: float
 
+    reads: int = 0
+    """Of the answers of 200, those that only read."""
+
     @property
     def accepted(self) -> int:
         """Answers that say: done."""
         return self.statuses.get("200", 0)
+
+    @property
+    def written(self) -> int:
+        """Answers that say that something was changed."""
+        return self.accepted - self.reads
 
     @property
     def undecided(self) -> int:
@@ -52,7 +63,13 @@ async def send(load: Load) -> Answers:
     """Run the load in a process of its own and read its one line of JSON."""
     command = _wrk(load) if shutil.which("wrk") else _our_client(load)
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    output, _ = await process.communicate()
+    try:
+        output, _ = await process.communicate()
+    finally:
+        # After Ctrl-C it would go on loading a server that is about to stop.
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode:
         message = f"the load generator left with {process.returncode}"
         raise RuntimeError(message)
@@ -62,6 +79,11 @@ async def send(load: Load) -> Answers:
 def generator() -> str:
     """Which generator `send` takes."""
     return "wrk" if shutil.which("wrk") else "benchmarks.client"
+
+
+def sendable(works: Sequence[str]) -> list[str]:
+    """Of these works, those that the generator can send."""
+    return [work for work in works if shutil.which("wrk") or work in ("charge", "coupon")]
 
 
 def _wrk(load: Load) -> list[str]:
@@ -77,4 +99,4 @@ def _our_client(load: Load) -> list[str]:
 
 
 def _what(load: Load) -> list[str]:
-    return [load.work, str(load.round_number), str(USERS), load.code]
+    return [load.work, str(load.round_number), str(USERS), str(PRODUCTS), load.code]

@@ -59,7 +59,7 @@ def circumstances(generator: str) -> Circumstances:
 
 def _module() -> str:
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name if spec is not None else "benchmarks.first"
+    return spec.name.removesuffix(".__main__") if spec is not None else "benchmarks"
 
 
 def _commit() -> str:

@@ -18,12 +18,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from app.services.errors import StartError
 from benchmarks import report
-from benchmarks.first import work_folder
 from benchmarks.machine import ROOT, circumstances
 from benchmarks.paid_orders import Amount, fill_postgres, fill_sqlite
 from benchmarks.ranking_live import Live
 from benchmarks.ranking_load import Figures
-from benchmarks.services import real_services
+from benchmarks.services import real_services, work_folder
 from benchmarks.sides import temporary_database
 from storage.migrate import upgrade_async
 from tables.clock import now_ms

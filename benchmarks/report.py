@@ -1,120 +1,84 @@
-"""From rounds to a table: medians, paired ratios, and the page that shows them."""
+"""What a run has found, as one file of JSON and as the page that shows it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
-from benchmarks.machine import Circumstances
+import msgspec
+
+from benchmarks import goals, tables
+from benchmarks.goals import Verdict
+from benchmarks.machine import ROOT, Circumstances
+from benchmarks.ratios import Figures
 from benchmarks.rounds import Round
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-MARKS = "<!-- {style}: begin -->", "<!-- {style}: end -->"
-OURS = "Fairline"
-GOALS = {"charge": 2.0, "coupon": 15.0}
-TITLES = {"charge": "charge, 20,000 users", "coupon": "hot coupon, each time another user"}
-PARTS = ("edge", "worker", "server", "database", "broker", "cache")
-HEAD = (
-    "| work | side | done/s | p50 ms | p99 ms | refused | per commit | "
-    + " | ".join(PARTS)
-    + " | all |\n|---|---|--:|--:|--:|--:|--:|"
-    + "--:|" * (len(PARTS) + 1)
-)
+PAGE = ROOT / "docs" / "performance.md"
+FOLDER = ROOT / "docs" / "performance"
+"""Pictures and JSON of the published report."""
+MARKS = "<!-- {name}: begin -->", "<!-- {name}: end -->"
+JSON = "report.json"
 
 
-def page(rounds: Sequence[Round], around: Circumstances) -> str:
-    """The figures as Markdown, for a terminal and for the page alike."""
-    blocks = (around.lines(), [table(rounds)], verdicts(rounds))
-    return "\n\n".join("\n".join(lines) for lines in blocks)
+class PartFound(msgspec.Struct):
+    """What another part of the benchmark says: its figures, its lines for the page, its JSON."""
+
+    name: str
+    figures: Figures
+    markdown: str
+    result: msgspec.Raw
 
 
-def table(rounds: Sequence[Round]) -> str:
-    """One row per work and side, medians over the rounds; CPU in ms per command done."""
-    keys = dict.fromkeys((each.work, each.side) for each in rounds)
-    return "\n".join([HEAD, *(_row(_of(rounds, work, side)) for work, side in keys)])
+class Report(msgspec.Struct):
+    """All that a run has found."""
+
+    circumstances: Circumstances
+    plan: str
+    figures: Figures
+    verdicts: list[Verdict]
+    rounds: list[Round]
+    parts: list[PartFound]
+    missing: dict[str, str]
+    """Parts that were asked for and say nothing, with the reason."""
+
+    def faults(self) -> list[str]:
+        """Everything that did not bear checking."""
+        return [
+            f"{each.work}, {each.side}, {each.connections} connections, round {each.number}:"
+            f" {fault}"
+            for each in self.rounds
+            for fault in each.faults
+        ]
 
 
-def _of(rounds: Sequence[Round], work: str, side: str) -> list[Round]:
-    return [each for each in rounds if (each.work, each.side) == (work, side)]
-
-
-def _row(rounds: list[Round]) -> str:
-    def middle(figure: Callable[[Round], float]) -> float:
-        return median(figure(each) for each in rounds)
-
-    costs = [_cost(rounds, part) for part in PARTS]
-    known = [cost for cost in costs if cost is not None]
-    cells = [
-        TITLES[rounds[0].work],
-        rounds[0].side,
-        f"{middle(lambda each: each.per_second):,.0f}",
-        f"{middle(lambda each: each.answers.p50_ms):.1f}",
-        f"{middle(lambda each: each.answers.p99_ms):.0f}",
-        f"{middle(_refused_share):.1%}",
-        f"{middle(_done_per_commit):.1f}",
-        *("" if cost is None else f"{cost:.2f}" for cost in costs),
-        f"{sum(known):.2f}" if known else "",
+def page(report: Report, pictures: Sequence[str] = ()) -> str:
+    """The report as Markdown, for a terminal and for the page alike."""
+    around = [*report.circumstances.lines(), *tables.circumstances_of(report.rounds)]
+    blocks = [
+        "\n".join(around),
+        "### The goals",
+        goals.table(report.verdicts),
+        "### Closed loop",
+        *(f"![{Path(picture).stem}]({picture})" for picture in pictures),
+        tables.closed_loop(report.rounds),
+        *(f"### {part.name}\n\n{part.markdown}" for part in report.parts),
+        *(f"*{name}*: not in this report: {why}." for name, why in report.missing.items()),
     ]
-    return f"| {' | '.join(cells)} |"
+    return "\n\n".join(blocks)
 
 
-def _cost(rounds: list[Round], part: str) -> float | None:
-    costs = [each.cpu_ms(part) for each in rounds]
-    known = [cost for cost in costs if cost is not None]
-    return median(known) if known else None
+def write_json(report: Report, folder: Path) -> Path:
+    """Write everything that was found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / JSON
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
+    return file
 
 
-def _refused_share(each: Round) -> float:
-    total = sum(each.answers.statuses.values())
-    return 1 - each.answers.accepted / total if total else 0.0
-
-
-def _done_per_commit(each: Round) -> float:
-    return each.answers.accepted / max(each.transactions, 1)
-
-
-def ratios(rounds: Sequence[Round]) -> dict[tuple[str, str], list[float]]:
-    """For each work and variant of the peer: ours to the peer's, round by round."""
-    found: dict[tuple[str, str], list[float]] = {}
-    ours = {(each.work, each.number): each for each in rounds if each.side == OURS}
-    for peer in (each for each in rounds if each.side != OURS and each.per_second > 0):
-        mine = ours.get((peer.work, peer.number))
-        if mine is not None:
-            ratio = mine.per_second / peer.per_second
-            found.setdefault((peer.work, peer.side), []).append(ratio)
-    return found
-
-
-def verdicts(rounds: Sequence[Round]) -> list[str]:
-    """The ratios with their goals, and what the idle side cost meanwhile."""
-    lines = []
-    for (work, peer), paired in ratios(rounds).items():
-        middle, goal = median(paired), GOALS[work]
-        word = "reached" if middle >= goal else "missed"
-        spread = f"{min(paired):.1f} to {max(paired):.1f} in {len(paired)} rounds"
-        lines.append(
-            f"- {TITLES[work]}, to {peer}: **{middle:.1f} x** ({spread}); "
-            f"goal {goal:.0f} x: {word}"
-        )
-    if idle := [each for each in rounds if each.side != OURS]:
-        share = median(each.standing_by_seconds / each.answers.seconds for each in idle)
-        lines.append(f"- standing by while the peer runs: {share:.1%} of one core")
-    foreign = median(each.foreign_share for each in rounds)
-    lines.append(f"- other processes had {foreign:.1%} of the machine's CPU time meanwhile")
-    return lines
-
-
-def faults(rounds: Sequence[Round]) -> list[str]:
-    """Everything that did not bear checking."""
-    return [
-        f"{each.work}, {each.side}, round {each.number}: {fault}"
-        for each in rounds
-        for fault in each.faults
-    ]
-
-
-def publish(text: str, style: str, page: Path = PAGE) -> None:
-    """Put the figures between the marks of a page, by default those of this style of the peer."""
-    begin, end = (mark.format(style=style) for mark in MARKS)
-    before, _, rest = page.read_text().partition(begin)
-    _, _, after = rest.partition(end)
+def publish(text: str, name: str = "bench", page: Path = PAGE) -> None:
+    """Put a report between the marks of a page; ValueError where it has none of this name."""
+    begin, end = (mark.format(name=name) for mark in MARKS)
+    before, found, rest = page.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        message = f"{page.name} has no marks {begin} and {end}"
+        raise ValueError(message)
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}")

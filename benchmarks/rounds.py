@@ -3,16 +3,20 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from benchmarks.cpu import cpu_seconds, foreign_seconds
+from benchmarks.ledger import Applied
 from benchmarks.load import Answers, Load, send
-from benchmarks.sides import Applied, Side
+from benchmarks.sides import Side
 
 SETTLE_SECONDS = 30.0
+
+Sending = Callable[[Load], Awaitable[Answers]]
+"""Sends a load and tells what came back."""
 
 
 class Round(msgspec.Struct):
@@ -20,6 +24,7 @@ class Round(msgspec.Struct):
 
     work: str
     side: str
+    connections: int
     number: int
     answers: Answers
     applied: int
@@ -44,18 +49,21 @@ class Round(msgspec.Struct):
         return self.cpu_seconds[part] * 1000 / self.answers.accepted
 
 
-async def run_round(side: Side, others: list[Side], load: Load) -> Round:
+async def run_round(side: Side, others: list[Side], load: Load, sending: Sending = send) -> Round:
     """Send the load, wait until the database rests, compare."""
-    pids = {f"{other.name}: {part}": pid for other in others for part, pid in _own(other, side)}
+    busy = set(side.part_to_pid.values())
+    idle = {pid for other in others for pid in other.part_to_pid.values()} - busy
+    pids = {str(pid): pid for pid in idle}
     before = await side.ledger.applied(load.work, load.code)
     reading = _Reading.take(side, pids)
-    answers = await send(load)
+    answers = await sending(load)
     used = _Reading.take(side, pids).since(reading)
-    after = await _settled(side, load, before.count + answers.accepted)
+    after = await _settled(side, load, before.count + answers.written)
     applied = after.count - before.count
     return Round(
         work=load.work,
         side=side.name,
+        connections=load.connections,
         number=load.round_number,
         answers=answers,
         applied=applied,
@@ -85,11 +93,6 @@ class _Reading:
         return _Reading(side, others, self.foreign - earlier.foreign)
 
 
-def _own(other: Side, side: Side) -> list[tuple[str, int]]:
-    busy = set(side.part_to_pid.values())
-    return [(part, pid) for part, pid in other.part_to_pid.items() if pid not in busy]
-
-
 async def _settled(side: Side, load: Load, expected: int) -> Applied:
     """The count once it has reached the expected one and has stopped moving."""
     deadline = time.monotonic() + SETTLE_SECONDS
@@ -109,9 +112,9 @@ def _faults(answers: Answers, applied: int, after: Applied, connections: int) ->
     if not answers.accepted:
         faults.append("nothing was accepted")
     # At the end of the time every connection's last request is cut off, applied or not.
-    most = answers.accepted + answers.undecided + connections
-    if not answers.accepted <= applied <= most:
-        faults.append(f"{answers.accepted} accepted, but {applied} in the database")
+    most = answers.written + answers.undecided + connections
+    if not answers.written <= applied <= most:
+        faults.append(f"{answers.written} accepted, but {applied} in the database")
     if not after.agrees:
         faults.append("the sums of the database do not agree")
     return faults

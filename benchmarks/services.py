@@ -1,6 +1,8 @@
 """The real services of a run: those that the environment names, else children in a folder."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +31,19 @@ class Services:
     urls: dict[str, str] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     products: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def work_folder(keep: bool) -> Iterator[Path]:
+    """Where services and logs live; gone afterwards, unless somebody wants to read the logs."""
+    folder = Path(tempfile.mkdtemp(prefix="fairline-bench-work-"))
+    try:
+        yield folder
+    finally:
+        if keep:
+            print(f"the logs are in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

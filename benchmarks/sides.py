@@ -1,11 +1,10 @@
-"""What a side of the comparison is: something that serves both works and can be counted."""
+"""What a side of the comparison is: something that serves requests and can be counted."""
 
 import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,59 +14,25 @@ import asyncpg
 from app.services.child import Child
 from app.services.errors import StartError
 from app.services.service import last_words
+from benchmarks.ledger import Applied
 from benchmarks.services import with_path
 
 COUPON_TOTAL = 1_000_000_000
 """A hot coupon's total: no run comes near it, so nobody is refused for want of coupons."""
+PRICE = 100
+"""Of every product, in won."""
+BUDGET = 5_000_000
+"""What every user begins with, in won: half of what a balance may be."""
 READY_SECONDS = 90.0
 PROBE_USER = 9_000_000_000
 """The one who is charged to see whether a side is ready; no load reaches this number."""
 
 
-@dataclass(frozen=True)
-class Applied:
-    """What a database holds of one work, and whether its figures agree with each other."""
-
-    count: int
-    agrees: bool
-    transactions: int = 0
-    """What the database has committed since it was made."""
-
-
-# Both sides call these tables alike, except the one of the charges.
-CHARGES = """
-SELECT count(*), coalesce(sum(amount), 0) = (SELECT coalesce(sum(balance), 0) FROM wallets)
-FROM {charges}
-"""
-ISSUES = """
-SELECT count(*), count(*) = coalesce(max(c.issued), 0) AND count(DISTINCT u.number) = count(*)
-    AND coalesce(max(u.number), 0) = count(*) AND count(DISTINCT u.user_id) = count(*)
-FROM user_coupons u JOIN coupons c USING (coupon_id) WHERE c.coupon_code = $1
-"""
-TRANSACTIONS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """Where a side's work is counted, and its figures held against each other."""
-
-    database_url: str
-    charges: str
-    """The table that has a row per charge."""
+class Counting(Protocol):
+    """Counts what has been applied."""
 
     async def applied(self, work: str, code: str) -> Applied:
-        """Count what has been committed."""
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            if work == "charge":
-                row = await connection.fetchrow(CHARGES.format(charges=self.charges))
-            else:
-                row = await connection.fetchrow(ISSUES, code)
-            transactions = await connection.fetchval(TRANSACTIONS)
-        finally:
-            await connection.close()
-        assert row is not None
-        return Applied(int(row[0]), bool(row[1]), int(transactions))
+        """What is held of a work, and whether it agrees."""
 
 
 class Side(Protocol):
@@ -90,11 +55,14 @@ class Side(Protocol):
         """The processes that do it, as far as they are ours."""
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> Counting:
         """Where its work is counted."""
 
     async def open_coupon(self, code: str) -> None:
         """Make a coupon that lasts for a whole run; return when it can be issued."""
+
+    async def open_shop(self) -> None:
+        """Give every user money, and make the products; return when orders can be made."""
 
 
 @asynccontextmanager

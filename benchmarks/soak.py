@@ -148,8 +148,8 @@ async def find_pause_ms(side: Fairline, capacity: float, wanted_per_second: floa
 
 
 def load_of(side: Fairline, number: int, seconds: int, pause_ms: int = 0) -> Load:
-    """Return the mixed work of a round: 0 is the capacity's, the last one the soak's."""
-    return Load("mixed", side.url, CONNECTIONS, seconds, number, CODES[number], pause_ms)
+    """Return the work of a round: 0 is the capacity's, the last one the soak's."""
+    return Load("shop", side.url, CONNECTIONS, seconds, number, CODES[number], pause_ms)
 
 
 async def keep_reading(side: Fairline, readings: list[Reading]) -> None:

@@ -6,20 +6,15 @@ import os
 import pytest
 from aiohttp import web
 
-from benchmarks import client, report, rounds, soak
+from benchmarks import client, rounds, soak
 from benchmarks.cpu import cpu_seconds
+from benchmarks.ledger import Applied
 from benchmarks.load import Answers
-from benchmarks.rounds import Round
-from benchmarks.sides import Applied
 
 
 def answers(done: int, **others: int) -> Answers:
     statuses = {"200": done} | {name.removeprefix("s"): n for name, n in others.items()}
     return Answers(2.0, statuses, 0, p50_ms=1.0, p99_ms=2.0, max_ms=3.0)
-
-
-def a_round(side: str, number: int, done: int) -> Round:
-    return Round("coupon", side, number, answers(done), done, [], 9, {"worker": 1.0}, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("applied", [100, 164])
@@ -38,24 +33,19 @@ def test_an_answer_of_later_may_be_applied_but_does_not_count_as_done() -> None:
     assert late.accepted == 100
 
 
+def test_an_answer_to_a_read_is_done_and_is_not_looked_for_in_the_database() -> None:
+    mixed = answers(130)
+    mixed.reads = 30
+    assert rounds._faults(mixed, 100, Applied(100, True), 1) == []
+    assert rounds._faults(mixed, 130, Applied(130, True), 1)
+
+
 def test_sums_that_do_not_agree_are_a_fault() -> None:
     assert rounds._faults(answers(100), 100, Applied(100, False), 64)
 
 
 def test_nothing_done_is_a_fault() -> None:
     assert rounds._faults(answers(0, s429=100), 0, Applied(0, True), 64)
-
-
-def test_ours_is_paired_with_each_variant_of_the_same_round() -> None:
-    runs = [
-        *(a_round("Fairline", 1, 1000), a_round("lock, wait", 1, 100)),
-        *(a_round("Fairline", 2, 1200), a_round("lock, wait", 2, 50)),
-        *(a_round("lock, refuse", 1, 10), a_round("lock, refuse", 2, 300)),
-    ]
-    assert report.ratios(runs) == {
-        ("coupon", "lock, wait"): [10.0, 24.0],
-        ("coupon", "lock, refuse"): [100.0, 4.0],
-    }
 
 
 def test_cpu_time_counts_a_whole_tree_of_processes() -> None:
