@@ -37,9 +37,9 @@ class Jar:
         return f"{self.artifact}-{self.version}.jar"
 
 
-def pinned_jars() -> list[Jar]:
-    """The jars of a Kafka broker, as written down by `make lock`."""
-    return [_pinned(*line.split()) for line in PINS.read_text().splitlines()]
+def pinned_jars(pins: Path = PINS) -> list[Jar]:
+    """The jars of a Kafka broker, or of another list, as written down by `make lock`."""
+    return [_pinned(*line.split()) for line in pins.read_text().splitlines()]
 
 
 def _pinned(name: str, size: str, sha256: str) -> Jar:
@@ -47,10 +47,10 @@ def _pinned(name: str, size: str, sha256: str) -> Jar:
     return Jar(group, artifact, version, int(size), sha256)
 
 
-def kafka_jars() -> list[Path]:
+def kafka_jars(pins: Path = PINS) -> list[Path]:
     """The class path of Kafka; what is missing is downloaded, with its progress shown."""
     folder = cache_folder() / f"kafka-{KAFKA_VERSION}"
-    jars = pinned_jars()
+    jars = pinned_jars(pins)
     missing = [jar for jar in jars if not _is_whole(folder / jar.file_name, jar)]
     if missing:
         fetch(missing, folder)

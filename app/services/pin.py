@@ -1,6 +1,7 @@
 """Writes `kafka_jars.txt`: the exact files that make up the Kafka of jars.KAFKA_VERSION."""
 
 import hashlib
+from pathlib import Path
 
 import jgo
 
@@ -13,14 +14,21 @@ COORDINATES = (
 )
 
 
-def main() -> None:
-    """Resolve the jars anew and write down each one's name, size and checksum."""
+def pin(coordinates: str, pins: Path, only: str = "") -> None:
+    """Resolve jars anew and write down each one's name, size and checksum; perhaps of one only."""
     rows = []
-    for artifact in sorted(jgo.resolve(COORDINATES), key=str):
+    for artifact in sorted(jgo.resolve(coordinates), key=str):
+        if only not in ("", artifact.artifactId):
+            continue
         content = artifact.resolve().read_bytes()
         name = f"{artifact.groupId}:{artifact.artifactId}:{artifact.version}"
         rows.append(f"{name} {len(content)} {hashlib.sha256(content).hexdigest()}\n")
-    PINS.write_text("".join(rows))
+    pins.write_text("".join(rows))
+
+
+def main() -> None:
+    """Pin what a broker consists of."""
+    pin(COORDINATES, PINS)
 
 
 if __name__ == "__main__":
