@@ -14,6 +14,8 @@ from benchmarks.load import Answers, Load, send
 from benchmarks.sides import Side
 
 SETTLE_SECONDS = 30.0
+SETTLE_LOOK_SECONDS = 0.5
+STILL_SECONDS_MAX = 5.0
 
 Sending = Callable[[Load], Awaitable[Answers]]
 """Sends a load and tells what came back."""
@@ -58,7 +60,7 @@ async def run_round(side: Side, others: list[Side], load: Load, sending: Sending
     reading = _Reading.take(side, pids)
     answers = await sending(load)
     used = _Reading.take(side, pids).since(reading)
-    after = await _settled(side, load, before.count + answers.written)
+    after = await _settled(side, load, answers, before.count + answers.written)
     applied = after.count - before.count
     return Round(
         work=load.work,
@@ -93,16 +95,20 @@ class _Reading:
         return _Reading(side, others, self.foreign - earlier.foreign)
 
 
-async def _settled(side: Side, load: Load, expected: int) -> Applied:
+async def _settled(side: Side, load: Load, answers: Answers, expected: int) -> Applied:
     """The count once it has reached the expected one and has stopped moving."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    last = await side.ledger.applied(load.work, load.code)
-    while time.monotonic() < deadline:
-        await asyncio.sleep(0.5)
-        now = await side.ledger.applied(load.work, load.code)
-        if now.count == last.count >= expected:
-            return now
-        last = now
+    started = time.monotonic()
+    # What was cut off at the end is on its way for as long as answers take.
+    still_seconds = min(max(SETTLE_LOOK_SECONDS, answers.p99_ms / 1000), STILL_SECONDS_MAX)
+    last, moved_at = await side.ledger.applied(load.work, load.code), started
+    while (now := time.monotonic()) < started + SETTLE_SECONDS:
+        if last.count >= expected and now >= moved_at + still_seconds:
+            break
+        await asyncio.sleep(SETTLE_LOOK_SECONDS)
+        found = await side.ledger.applied(load.work, load.code)
+        if found.count != last.count:
+            moved_at = time.monotonic()
+        last = found
     return last
 
 
