@@ -1,0 +1,104 @@
+"""What growth costs, as a table and as the figure of the goal."""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from benchmarks.growth.measuring import PARTS, WRITES, Found, Turn
+from benchmarks.growth.touched import BLOCKS_READ, WAL_BYTES
+from benchmarks.open_loop.works import READS
+
+HEAD = (
+    "| work | shop | edge ms | worker ms | database ms | all ms | ratio | range | p50 ms | p99 ms"
+    " | WAL bytes | blocks read |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+)
+SHOPS = (
+    "| shop | rows | GB | after the run | filled in s | started in s |\n|---|--:|--:|--:|--:|--:|"
+)
+TOUCHED_SHOWN = 8
+"""So many tables and indexes of each work are told, those that have grown the most."""
+
+
+def figures(found: Found) -> dict[str, list[float]]:
+    """The ratio of the work that has grown the most, pair by pair."""
+    works = [work for work in WRITES if ratios(found, work)]
+    worst = max(works, key=lambda work: median(ratios(found, work)), default=None)
+    return {"growth_ratio": ratios(found, worst)} if worst else {}
+
+
+def ratios(found: Found, work: str) -> list[float]:
+    """CPU per request on the full database to that on the empty one, pair by pair."""
+    parts = parts_of(work)
+    pairs = [
+        (_turn(found, work, "empty", n), _turn(found, work, "full", n)) for n in _numbers(found)
+    ]
+    return [
+        full.cpu_ms(parts) / empty.cpu_ms(parts)
+        for empty, full in pairs
+        if empty is not None and full is not None and empty.cpu_ms(parts)
+    ]
+
+
+def parts_of(work: str) -> Sequence[str]:
+    """Name whose CPU time a work costs: a worker that only stands by has no part in it."""
+    return [part for part in PARTS if part != "worker"] if work in READS else PARTS
+
+
+def _numbers(found: Found) -> list[int]:
+    return sorted({turn.number for turn in found.turns})
+
+
+def _turn(found: Found, work: str, side: str, number: int) -> Turn | None:
+    return next(
+        (t for t in found.turns if (t.work, t.side, t.number) == (work, side, number)), None
+    )
+
+
+def to_markdown(found: Found) -> str:
+    """The figures as Markdown: CPU milliseconds per request done, medians over the rounds."""
+    rows = [
+        f"| {shop.name} | {sum(shop.rows.values()):,} | {shop.bytes_before / 1e9:.2f}"
+        f" | {shop.bytes_after / 1e9:.2f} | {shop.fill_seconds:.0f} | {shop.start_seconds:.0f} |"
+        for shop in found.shops
+    ]
+    lines = [*found.circumstances.lines(), f"- {found.rate:,.0f} requests per second on each"]
+    works = list(dict.fromkeys(turn.work for turn in found.turns))
+    table = [_row(found, work, side) for work in works for side in ("empty", "full")]
+    grown = [line for work in works for line in _grown(found, work)]
+    return "\n".join([*lines, "", SHOPS, *rows, "", HEAD, *table, "", *grown])
+
+
+def _row(found: Found, work: str, side: str) -> str:
+    turns = [turn for turn in found.turns if (turn.work, turn.side) == (work, side)]
+
+    def middle(figure: Callable[[Turn], float]) -> float:
+        return median(map(figure, turns))
+
+    paired = ratios(found, work) if side == "full" else []
+    cells = [
+        work,
+        side,
+        *(f"{median(turn.cpu_ms([part]) for turn in turns):.2f}" for part in PARTS),
+        f"{middle(lambda turn: turn.cpu_ms(parts_of(work))):.2f}",
+        f"{median(paired):.2f}" if paired else "",
+        f"{min(paired):.2f} to {max(paired):.2f}" if paired else "",
+        f"{middle(lambda turn: turn.heard.p50_ms):.1f}",
+        f"{middle(lambda turn: turn.heard.p99_ms):.0f}",
+        f"{middle(lambda turn: turn.per_request(WAL_BYTES)):,.0f}",
+        f"{middle(lambda turn: turn.per_request(BLOCKS_READ)):.2f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _grown(found: Found, work: str) -> list[str]:
+    """Name what is touched more often on the full database, in blocks per request."""
+    turns = [turn for turn in found.turns if turn.work == work]
+    names = {name for turn in turns for name in turn.touched} - {WAL_BYTES}
+    sides = [[turn for turn in turns if turn.side == side] for side in ("empty", "full")]
+    if not all(sides):
+        return []
+    more = []
+    for name in names:
+        empty, full = (median(turn.per_request(name) for turn in side) for side in sides)
+        more.append((full - empty, f"{name} {empty:.2f} to {full:.2f}"))
+    told = [line for by, line in sorted(more, reverse=True)[:TOUCHED_SHOWN] if by > 0.05]
+    return [f"- {work}, blocks per request: {'; '.join(told) or 'no more than before'}"]
