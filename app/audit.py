@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.progress import Watch
-from app.services.errors import StartError
+from app.services.errors import StartError, one_line
 from app.settings import Settings
 from app.urls import without_password
 from domain.audit.findings import Finding
@@ -50,8 +50,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     try:
         yield database
     except (OSError, SQLAlchemyError) as error:
-        reason = str(error).splitlines()[0][:200]
-        message = f"the audit of {without_password(url)} cannot go on: {reason}"
+        message = f"the audit of {without_password(url)} cannot go on: {one_line(error)}"
         raise StartError(message) from error
     finally:
         await database.dispose()

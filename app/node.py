@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.addresses import address_of
 from app.metrics_port import serving_metrics
 from app.open_files import allow_open_files
-from app.services.errors import AwayError, StartError
+from app.services.errors import AwayError, StartError, one_line
 from app.settings import Settings
 from app.stopping import Stop, stopping
 from app.topics import topics_in
@@ -182,8 +182,7 @@ async def _start(worker: _Worker) -> None:
     except LogRefusedError as error:
         raise StartError(str(error)) from None
     except (KafkaError, OSError, SQLAlchemyError) as error:
-        reason = str(error).splitlines()[0][:200]
-        message = f"what the worker needs does not answer: {reason}"
+        message = f"what the worker needs does not answer: {one_line(error)}"
         raise AwayError(message) from error
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.services.errors import AwayError
+from app.services.errors import AwayError, one_line
 from app.settings import Settings
 from storage.engine import Database, create_database
 
@@ -22,7 +22,7 @@ async def opened(settings: Settings, who: str = "this") -> AsyncIterator[Databas
     try:
         yield database
     except (KafkaError, OSError, SQLAlchemyError) as error:
-        message = f"what {who} needs does not answer: {str(error).splitlines()[0][:200]}"
+        message = f"what {who} needs does not answer: {one_line(error)}"
         raise AwayError(message) from error
     finally:
         await database.dispose()

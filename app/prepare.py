@@ -5,7 +5,7 @@ import asyncio
 from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.services.errors import StartError
+from app.services.errors import StartError, one_line
 from app.settings import Settings
 from app.topics import topics_in
 from app.urls import without_password
@@ -31,5 +31,4 @@ async def _make_topics(settings: Settings) -> None:
 
 
 def _cannot_reach(url: str, variable: str, error: Exception) -> StartError:
-    reason = str(error).splitlines()[0][:200]
-    return StartError(f"cannot use {without_password(url)} ({variable}): {reason}")
+    return StartError(f"cannot use {without_password(url)} ({variable}): {one_line(error)}")

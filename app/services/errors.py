@@ -12,3 +12,12 @@ class AwayError(StartError):
 
     # sysexits.h: EX_TEMPFAIL.
     exit_status = 75
+
+
+def one_line(error: BaseException) -> str:
+    """Return the first line of what an error says, 200 characters at most.
+
+    An error that says nothing, as a timeout does, is told by its name.
+    """
+    said = str(error).strip() or repr(error)
+    return said.splitlines()[0][:200]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.services.errors import StartError
+from app.services.errors import StartError, one_line
 
 if TYPE_CHECKING:
     from jgo.maven import MavenContext
@@ -79,8 +79,7 @@ def fetch(jars: list[Jar], folder: Path, repository: str | None = None) -> None:
             with ThreadPoolExecutor(4) as pool:
                 list(pool.map(lambda jar: _fetch_one(jar, folder, maven, advance), jars))
     except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo's are not.
-        reason = str(error).splitlines()[0][:120]
-        message = f"Kafka's jars cannot be downloaded ({reason}): try again, {WAY_OUT}"
+        message = f"Kafka's jars cannot be downloaded ({one_line(error)}): try again, {WAY_OUT}"
         raise StartError(message) from error
 
 
