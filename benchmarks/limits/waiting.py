@@ -25,17 +25,17 @@ AT_ONCE = 5_000
 MARKS = "SELECT partition, next_offset FROM partition_marks WHERE topic = $1"
 
 
-def charges(number: int) -> Iterator[wire.Shape]:
+def charges(number: int) -> Iterator[wire.ChargeBalance]:
     """Charges that go round a crowd of users."""
     return (wire.ChargeBalance(1 + n % USERS, 7) for n in range(number))
 
 
-def issues_of_one(number: int, first_user: int) -> Iterator[wire.Shape]:
+def issues_of_one(number: int, first_user: int) -> Iterator[wire.IssueCoupon]:
     """The hot coupon, each time for another user."""
     return (wire.IssueCoupon(first_user + n, code_of(0)) for n in range(number))
 
 
-def issues_of_many(number: int, first_user: int) -> Iterator[wire.Shape]:
+def issues_of_many(number: int, first_user: int) -> Iterator[wire.IssueCoupon]:
     """Many coupons in turn, each time for another user."""
     return (wire.IssueCoupon(first_user + n, code_of(1 + n % COUPONS)) for n in range(number))
 
