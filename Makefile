@@ -49,6 +49,7 @@ lock: setup-test ## Pin the newest versions that setup.cfg allows, with hashes
 	@echo 'setuptools>=77' | $(COMPILE) --upgrade --extra test \
 		--constraints requirements.txt -o requirements-test.txt
 	@$(BIN)/python -m app.services.pin
+	@$(BIN)/python -m benchmarks.limits.pin
 
 clean: ## Remove what was made here, but not .fairline, which holds data
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
