@@ -50,6 +50,7 @@ def work_folder(keep: bool) -> Iterator[Path]:
 def real_services(folder: Path) -> Iterator[Services]:
     """Kafka, PostgreSQL and Valkey until the end of the block."""
     services = Services()
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as started:
         for part, variable, kind in KINDS:
             if url := os.environ.get(variable):

@@ -61,7 +61,7 @@ class Options:
 SMOKE = Options(full=FULL.scaled(0.01), pairs=2, seconds=4, rate=100.0)
 
 
-class Turn(msgspec.Struct):
+class ShopRound(msgspec.Struct):
     """One run: a work on one of the shops."""
 
     work: str
@@ -100,14 +100,14 @@ class Found(msgspec.Struct):
     circumstances: Circumstances
     rate: float
     shops: list[Shop]
-    turns: list[Turn]
+    rounds: list[ShopRound]
 
     @property
     def faults(self) -> list[str]:
         """Everything that did not bear checking."""
         return [
             f"{each.work}, {each.side}, round {each.number}: {fault}"
-            for each in self.turns
+            for each in self.rounds
             for fault in each.faults
         ]
 
@@ -136,10 +136,10 @@ async def measure(options: Options, folder: Path) -> Found:
                 )
                 shop = await _filled(url, name, size, progress)
                 stands.append(await _open(started, services, folder, (url, size, shop)))
-            turns = await _take_turns(options, stands, progress)
+            rounds = await _take_turns(options, stands, progress)
             for stand in stands:
                 stand.shop.bytes_after = await bytes_of(stand.url)
-    return Found(around, options.rate, [stand.shop for stand in stands], turns)
+    return Found(around, options.rate, [stand.shop for stand in stands], rounds)
 
 
 async def _filled(url: str, name: str, size: Size, progress: Progress) -> Shop:
@@ -156,7 +156,7 @@ async def _open(
 ) -> Stand:
     url, size, shop = filled
     logs = folder / shop.name
-    logs.mkdir()
+    logs.mkdir(exist_ok=True)
     began = time.monotonic()
     side = await started.enter_async_context(start_fairline(services, url, logs))
     shop.start_seconds = time.monotonic() - began
@@ -164,19 +164,21 @@ async def _open(
     return Stand(replace(side, name=shop.name, ledger=ledger), size, shop, url)
 
 
-async def _take_turns(options: Options, stands: Sequence[Stand], progress: Progress) -> list[Turn]:
-    """Let the shops run in turn, A B B A; the first turn of each work is a warm-up."""
-    turns = []
+async def _take_turns(
+    options: Options, stands: Sequence[Stand], progress: Progress
+) -> list[ShopRound]:
+    """Let the shops run in turn, A B B A; the first round of each work is a warm-up."""
+    rounds = []
     for work in options.works:
         for number in range(options.pairs + 1):
             for stand in stands if number % 2 else reversed(stands):
-                turn = await _turn(options, stand, work, number)
-                turns.append(turn)
-                progress.step(options.seconds + AROUND_SECONDS, line_of(turn))
-    return [turn for turn in turns if turn.number]
+                each = await _round(options, stand, work, number)
+                rounds.append(each)
+                progress.step(options.seconds + AROUND_SECONDS, line_of(each))
+    return [each for each in rounds if each.number]
 
 
-async def _turn(options: Options, stand: Stand, work: str, number: int) -> Turn:
+async def _round(options: Options, stand: Stand, work: str, number: int) -> ShopRound:
     side, size = stand.side, stand.size
     code = f"GROWTH-{uuid.uuid4().hex[:8]}"
     if work in WITH_A_COUPON:
@@ -188,7 +190,7 @@ async def _turn(options: Options, stand: Stand, work: str, number: int) -> Turn:
         # The server's processes tell their counts once a second.
         await asyncio.sleep(1.1)
     assert isinstance(done.answers, Heard)
-    return Turn(
+    return ShopRound(
         work=work,
         side=side.name,
         number=number,
@@ -199,10 +201,10 @@ async def _turn(options: Options, stand: Stand, work: str, number: int) -> Turn:
     )
 
 
-def line_of(turn: Turn) -> str:
-    """What is said of a turn while others go on."""
-    heard, which = turn.heard, f"round {turn.number}" if turn.number else "warm-up"
-    costs = ", ".join(f"{part} {turn.cpu_ms([part]):.2f}" for part in PARTS)
-    line = f"{turn.work:8}{turn.side:6}{which}: {heard.accepted} of {heard.due} done, p50"
+def line_of(each: ShopRound) -> str:
+    """What is said of a round while others go on."""
+    heard, which = each.heard, f"round {each.number}" if each.number else "warm-up"
+    costs = ", ".join(f"{part} {each.cpu_ms([part]):.2f}" for part in PARTS)
+    line = f"{each.work:8}{each.side:6}{which}: {heard.accepted} of {heard.due} done, p50"
     line = f"{line} {heard.p50_ms:.1f} ms, p99 {heard.p99_ms:.0f} ms, CPU ms: {costs}"
-    return "; ".join([line, *turn.faults])
+    return "; ".join([line, *each.faults])

@@ -1,11 +1,15 @@
 """What growth costs, as a table and as the figure of the goal."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 
-from benchmarks.growth.measuring import PARTS, WRITES, Found, Turn
+import msgspec
+
+from benchmarks.growth.measuring import PARTS, WRITES, Found, Options, ShopRound, measure
 from benchmarks.growth.touched import BLOCKS_READ, WAL_BYTES
 from benchmarks.open_loop.works import READS
+from benchmarks.report import PartFound
 
 HEAD = (
     "| work | shop | edge ms | worker ms | database ms | all ms | ratio | range | p50 ms | p99 ms"
@@ -25,11 +29,25 @@ def figures(found: Found) -> dict[str, list[float]]:
     return {"growth_ratio": ratios(found, worst)} if worst else {}
 
 
+def planned_seconds() -> float:
+    """About how long `run` takes."""
+    return Options().planned_seconds()
+
+
+async def run(folder: Path) -> PartFound:
+    """Measure in a folder, as a part of a whole run. Raises RuntimeError where it is worthless."""
+    found = await measure(Options(), folder)
+    if found.faults:
+        raise RuntimeError("; ".join(found.faults))
+    result = msgspec.Raw(msgspec.json.encode(found))
+    return PartFound("growth", figures(found), to_markdown(found), result)
+
+
 def ratios(found: Found, work: str) -> list[float]:
     """CPU per request on the full database to that on the empty one, pair by pair."""
     parts = parts_of(work)
     pairs = [
-        (_turn(found, work, "empty", n), _turn(found, work, "full", n)) for n in _numbers(found)
+        (_round(found, work, "empty", n), _round(found, work, "full", n)) for n in _numbers(found)
     ]
     return [
         full.cpu_ms(parts) / empty.cpu_ms(parts)
@@ -44,12 +62,12 @@ def parts_of(work: str) -> Sequence[str]:
 
 
 def _numbers(found: Found) -> list[int]:
-    return sorted({turn.number for turn in found.turns})
+    return sorted({each.number for each in found.rounds})
 
 
-def _turn(found: Found, work: str, side: str, number: int) -> Turn | None:
+def _round(found: Found, work: str, side: str, number: int) -> ShopRound | None:
     return next(
-        (t for t in found.turns if (t.work, t.side, t.number) == (work, side, number)), None
+        (t for t in found.rounds if (t.work, t.side, t.number) == (work, side, number)), None
     )
 
 
@@ -61,44 +79,44 @@ def to_markdown(found: Found) -> str:
         for shop in found.shops
     ]
     lines = [*found.circumstances.lines(), f"- {found.rate:,.0f} requests per second on each"]
-    works = list(dict.fromkeys(turn.work for turn in found.turns))
+    works = list(dict.fromkeys(each.work for each in found.rounds))
     table = [_row(found, work, side) for work in works for side in ("empty", "full")]
     grown = [line for work in works for line in _grown(found, work)]
     return "\n".join([*lines, "", SHOPS, *rows, "", HEAD, *table, "", *grown])
 
 
 def _row(found: Found, work: str, side: str) -> str:
-    turns = [turn for turn in found.turns if (turn.work, turn.side) == (work, side)]
+    rounds = [each for each in found.rounds if (each.work, each.side) == (work, side)]
 
-    def middle(figure: Callable[[Turn], float]) -> float:
-        return median(map(figure, turns))
+    def middle(figure: Callable[[ShopRound], float]) -> float:
+        return median(map(figure, rounds))
 
     paired = ratios(found, work) if side == "full" else []
     cells = [
         work,
         side,
-        *(f"{median(turn.cpu_ms([part]) for turn in turns):.2f}" for part in PARTS),
-        f"{middle(lambda turn: turn.cpu_ms(parts_of(work))):.2f}",
+        *(f"{median(each.cpu_ms([part]) for each in rounds):.2f}" for part in PARTS),
+        f"{middle(lambda each: each.cpu_ms(parts_of(work))):.2f}",
         f"{median(paired):.2f}" if paired else "",
         f"{min(paired):.2f} to {max(paired):.2f}" if paired else "",
-        f"{middle(lambda turn: turn.heard.p50_ms):.1f}",
-        f"{middle(lambda turn: turn.heard.p99_ms):.0f}",
-        f"{middle(lambda turn: turn.per_request(WAL_BYTES)):,.0f}",
-        f"{middle(lambda turn: turn.per_request(BLOCKS_READ)):.2f}",
+        f"{middle(lambda each: each.heard.p50_ms):.1f}",
+        f"{middle(lambda each: each.heard.p99_ms):.0f}",
+        f"{middle(lambda each: each.per_request(WAL_BYTES)):,.0f}",
+        f"{middle(lambda each: each.per_request(BLOCKS_READ)):.2f}",
     ]
     return f"| {' | '.join(cells)} |"
 
 
 def _grown(found: Found, work: str) -> list[str]:
     """Name what is touched more often on the full database, in blocks per request."""
-    turns = [turn for turn in found.turns if turn.work == work]
-    names = {name for turn in turns for name in turn.touched} - {WAL_BYTES}
-    sides = [[turn for turn in turns if turn.side == side] for side in ("empty", "full")]
+    rounds = [each for each in found.rounds if each.work == work]
+    names = {name for each in rounds for name in each.touched} - {WAL_BYTES}
+    sides = [[each for each in rounds if each.side == side] for side in ("empty", "full")]
     if not all(sides):
         return []
     more = []
     for name in names:
-        empty, full = (median(turn.per_request(name) for turn in side) for side in sides)
+        empty, full = (median(each.per_request(name) for each in side) for side in sides)
         more.append((full - empty, f"{name} {empty:.2f} to {full:.2f}"))
     told = [line for by, line in sorted(more, reverse=True)[:TOUCHED_SHOWN] if by > 0.05]
     return [f"- {work}, blocks per request: {'; '.join(told) or 'no more than before'}"]

@@ -17,7 +17,7 @@ import msgspec
 
 from app.services.errors import StartError
 from benchmarks.open_loop.measuring import SMOKE, WORKS, Options, measure
-from benchmarks.open_loop.report import draw, to_markdown
+from benchmarks.open_loop.report import JSON, PICTURE, draw, to_markdown
 
 
 def main() -> None:
@@ -32,8 +32,8 @@ def main() -> None:
             found = asyncio.run(measure(options_of(asked), Path(services)))
         except (StartError, TimeoutError) as error:
             sys.exit(f"not measured: {error}")
-    (folder / "open_loop.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-    draw(found, folder / "open_loop.svg")
+    (folder / JSON).write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    draw(found, folder / PICTURE)
     print(f"\n{to_markdown(found)}\n\nAll figures, and a picture: {folder}")
     if found.faults:
         sys.exit("\n".join(["these figures are worthless:", *found.faults]))

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -103,22 +104,20 @@ async def measure(options: Options, folder: Path) -> Found:
 
 async def measure_sides(options: Options, sides: Sequence[Side], around: Circumstances) -> Found:
     """Measure sides that are ready: those of them that are compared."""
-    compared = [side for side in sides if side.name.startswith(NAMES)]
     found, progress = Found(around, [], []), Progress(options.planned_seconds())
     for work in options.works:
-        rates = {}
-        for side in compared:
-            capacity = await _capacity(side, work, options)
-            found.capacities.append(capacity)
-            rates[side.name] = capacity.per_second
-            line = f"{work:7}{side.name:22} capacity {capacity.per_second:,.0f}/s"
+        able = [each for each in sides if each.name.startswith(NAMES) and work in each.works]
+        capacities = [await _capacity(side, work, options) for side in able]
+        found.capacities += capacities
+        for capacity in capacities:
+            line = f"{work:7}{capacity.side:22} capacity {capacity.per_second:,.0f}/s"
             progress.step(options.capacity_seconds + AROUND_SECONDS, line)
-        for number in range(1, options.rounds + 1):
-            for share in options.shares:
-                for side in rotated(compared, number):
-                    point = await _point(side, work, (share, number, rates[side.name]), options)
-                    found.points.append(point)
-                    progress.step(options.seconds + AROUND_SECONDS, line_of(point))
+        rates = {each.side: each.per_second for each in capacities}
+        for number, share in product(range(1, options.rounds + 1), options.shares):
+            for side in rotated(able, number):
+                point = await _point(side, work, (share, number, rates[side.name]), options)
+                found.points.append(point)
+                progress.step(options.seconds + AROUND_SECONDS, line_of(point))
     return found
 
 

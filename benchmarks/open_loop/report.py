@@ -4,14 +4,37 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
+import msgspec
 from matplotlib.figure import Figure
 
-from benchmarks.open_loop.measuring import Found, Point
+from benchmarks.open_loop.measuring import Found, Options, Point, measure
+from benchmarks.report import PartFound
 
+JSON, PICTURE = "open_loop.json", "open_loop.svg"
 HEAD = (
     "| work | side | of capacity | due/s | done/s | p50 ms | p90 ms | p99 ms | p99.9 ms"
     " | unanswered | late p99 ms |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
 )
+
+
+def figures(_found: Found) -> dict[str, list[float]]:
+    """Return nothing: no goal is set for fixed rates."""
+    return {}
+
+
+def planned_seconds() -> float:
+    """About how long `run` takes."""
+    return Options().planned_seconds()
+
+
+async def run(folder: Path) -> PartFound:
+    """Measure in a folder, as a part of a whole run. Raises RuntimeError where it is worthless."""
+    found = await measure(Options(), folder)
+    if found.faults:
+        raise RuntimeError("; ".join(found.faults))
+    draw(found, folder / PICTURE)
+    result = msgspec.Raw(msgspec.json.encode(found))
+    return PartFound("open_loop", figures(found), to_markdown(found), result)
 
 
 def to_markdown(found: Found) -> str:
@@ -48,11 +71,6 @@ def _row(points: Sequence[Point]) -> str:
 
 def _middle(points: Sequence[Point], figure: Callable[[Point], float]) -> float:
     return median(figure(each) for each in points)
-
-
-def figures(_found: Found) -> dict[str, list[float]]:
-    """Nothing: no goal is set for fixed rates."""
-    return {}
 
 
 def draw(found: Found, file: Path) -> None:
