@@ -8,15 +8,18 @@ the results. Exit 1: something did not add up, so the figures are worthless.
 
 import argparse
 import asyncio
+import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from app.services.errors import StartError
 from benchmarks import report
 from benchmarks.load import sendable
+from benchmarks.parts import PARTS
 from benchmarks.pictures import draw
 from benchmarks.plans import ALL_WORKS, FULL, GOALS, SMOKE, Plan
 from benchmarks.report import Report
@@ -32,35 +35,43 @@ def main() -> None:
     # Whoever ends us politely gets what Ctrl-C gets: all children stop.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = arguments.folder or Path(tempfile.mkdtemp(prefix="fairline-bench-"))
+    results.mkdir(parents=True, exist_ok=True)
     with work_folder(arguments.keep) as folder:
-        try:
-            found = asyncio.run(measure(plan_of(arguments), folder))
-        except (StartError, TimeoutError) as error:
-            sys.exit(f"not measured: {error}")
-        except KeyboardInterrupt:
-            print("interrupted; nothing was written", file=sys.stderr)
-            sys.exit(INTERRUPTED_STATUS)
-    file = report.write_json(found, results)
-    draw(found.rounds, results)
-    print(f"\n{report.page(found)}\n\nAll figures, and pictures: {file.parent}")
+        found = run(arguments, folder)
+        drawn = sorted(folder.glob("*/*.svg"))
+        pictures = [Path(shutil.copy(picture, results)) for picture in drawn]
+    pictures += draw(found.rounds, results)
+    report.write_json(found, results)
+    print(f"\n{report.page(found)}\n\nAll figures, and pictures: {results}")
     if worthless := found.faults():
         sys.exit("\n".join(["these figures are worthless:", *worthless]))
     if arguments.publish:
-        publish(found)
+        publish(found, pictures)
 
 
-def publish(found: Report) -> None:
-    """Write the page, its pictures and its JSON."""
+def run(arguments: argparse.Namespace, folder: Path) -> Report:
+    """Measure; leave where that cannot be, or where somebody pressed Ctrl-C."""
+    try:
+        return asyncio.run(measure(plan_of(arguments), folder))
+    except (StartError, TimeoutError) as error:
+        sys.exit(f"not measured: {error}")
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        sys.exit(INTERRUPTED_STATUS)
+
+
+def publish(found: Report, pictures: Sequence[Path]) -> None:
+    """Write the page, with pictures and JSON beside it."""
     report.write_json(found, report.FOLDER)
-    pictures = draw(found.rounds, report.FOLDER)
-    names = [str(file.relative_to(report.PAGE.parent)) for file in pictures]
+    shown = [Path(shutil.copy(picture, report.FOLDER)) for picture in pictures]
+    names = [str(file.relative_to(report.PAGE.parent)) for file in shown]
     report.publish(report.page(found, names))
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
     """The plan that was asked for, with what the command line changes of it."""
     plan = SMOKE if arguments.smoke else FULL if arguments.full else GOALS
-    names = ("works", "connections", "rounds", "seconds")
+    names = ("works", "connections", "rounds", "seconds", "parts")
     asked = {name: getattr(arguments, name) for name in names}
     changed = replace(plan, **{name: told for name, told in asked.items() if told is not None})
     return replace(changed, works=tuple(sendable(changed.works)))
@@ -87,10 +98,13 @@ def parse(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--keep", action="store_true", help="keep the services' data and logs")
     change = parser.add_argument_group("to measure something else than the plan says")
-    change.add_argument("--works", nargs="+", choices=ALL_WORKS)
+    change.add_argument("--works", nargs="*", choices=ALL_WORKS)
     change.add_argument("--connections", nargs="+", type=int, metavar="N")
     change.add_argument("--rounds", type=int, metavar="N", help="runs of each side")
     change.add_argument("--seconds", type=int, metavar="N", help="length of one run")
+    change.add_argument(
+        "--parts", nargs="*", choices=PARTS, help="what comes after the closed loop"
+    )
     arguments = parser.parse_args(words)
     if arguments.publish and arguments.smoke:
         parser.error("--smoke is too short to be published")

@@ -56,7 +56,7 @@ def _draw(rounds: Sequence[Round], name: str, folder: Path) -> Path:
     handles = {side: line for axis in axes[0] for line, side in zip(*_legend(axis), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=3, frameon=False)
     figure.tight_layout(rect=(0, 0.14, 1, 1))
-    file = folder / f"{name}.svg"
+    file = folder / f"closed_loop_{name}.svg"
     figure.savefig(file, transparent=True, metadata={"Date": None})
     plt.close(figure)
     return file

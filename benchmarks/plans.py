@@ -25,6 +25,7 @@ class Plan:
     single_rounds: int
     """How often requests are sent one at a time, to real services and to the embedded ones."""
     parts: tuple[str, ...] = ()
+    """Of `benchmarks/parts.py`."""
 
 
 ALL_WORKS = ("charge", "coupon", "orders", "mixed")
@@ -43,10 +44,11 @@ GOALS = Plan(
     works=ALL_WORKS,
     connections=(64,),
     rounds=3,
-    seconds=6,
-    warm_seconds=4,
+    seconds=5,
+    warm_seconds=3,
     styles=("mapped", "bare"),
     single_rounds=3,
+    parts=("some-limits",),
 )
 FULL = Plan(
     name="full",
@@ -57,6 +59,7 @@ FULL = Plan(
     warm_seconds=5,
     styles=("mapped", "bare"),
     single_rounds=5,
+    parts=("limits", "open-loop", "growth"),
 )
 
 

@@ -33,36 +33,41 @@ class Report(msgspec.Struct):
     circumstances: Circumstances
     plan: str
     figures: Figures
-    verdicts: list[Verdict]
     rounds: list[Round]
-    parts: list[PartFound]
-    missing: dict[str, str]
+    parts: list[PartFound] = []
+    verdicts: list[Verdict] = []
+    missing: dict[str, str] = {}
     """Parts that were asked for and say nothing, with the reason."""
+    part_faults: list[str] = []
 
     def faults(self) -> list[str]:
         """Everything that did not bear checking."""
-        return [
+        of_rounds = [
             f"{each.work}, {each.side}, {each.connections} connections, round {each.number}:"
             f" {fault}"
             for each in self.rounds
             for fault in each.faults
         ]
+        return of_rounds + self.part_faults
 
 
 def page(report: Report, pictures: Sequence[str] = ()) -> str:
     """The report as Markdown, for a terminal and for the page alike."""
     around = [*report.circumstances.lines(), *tables.circumstances_of(report.rounds)]
-    blocks = [
-        "\n".join(around),
-        "### The goals",
-        goals.table(report.verdicts),
-        "### Closed loop",
-        *(f"![{Path(picture).stem}]({picture})" for picture in pictures),
-        tables.closed_loop(report.rounds),
-        *(f"### {part.name}\n\n{part.markdown}" for part in report.parts),
-        *(f"*{name}*: not in this report: {why}." for name, why in report.missing.items()),
-    ]
+    shown = {part.name: part.markdown for part in report.parts}
+    if report.rounds:
+        shown = {"closed_loop": tables.closed_loop(report.rounds), **shown}
+    blocks = ["\n".join(around), "### The goals", goals.table(report.verdicts)]
+    for name, markdown in shown.items():
+        blocks += [f"### {name.replace('_', ' ').capitalize()}", *_pictures(name, pictures)]
+        blocks.append(markdown)
+    blocks += [f"*{name}*: not in this report: {why}." for name, why in report.missing.items()]
     return "\n\n".join(blocks)
+
+
+def _pictures(name: str, pictures: Sequence[str]) -> list[str]:
+    """Those of a part: their files begin with its name."""
+    return [f"![{Path(p).stem}]({p})" for p in pictures if Path(p).stem.startswith(name)]
 
 
 def write_json(report: Report, folder: Path) -> Path:

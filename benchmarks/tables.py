@@ -106,6 +106,7 @@ def circumstances_of(rounds: Sequence[Round]) -> list[str]:
     if theirs := [each for each in rounds if each.side in LOCK.sides]:
         share = median(each.standing_by_seconds / each.answers.seconds for each in theirs)
         lines.append(f"- standing by while a peer runs: {share:.1%} of one core")
-    foreign = median(each.foreign_share for each in rounds)
-    lines.append(f"- other processes had {foreign:.1%} of the machine's CPU time meanwhile")
+    if rounds:
+        foreign = median(each.foreign_share for each in rounds)
+        lines.append(f"- other processes had {foreign:.1%} of the machine's CPU time meanwhile")
     return lines

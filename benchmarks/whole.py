@@ -7,7 +7,7 @@ from benchmarks import closed_loop, goals, ratios
 from benchmarks.embedded import start_embedded
 from benchmarks.load import generator
 from benchmarks.machine import Circumstances, circumstances
-from benchmarks.parts import PARTS
+from benchmarks.parts import PARTS, Part
 from benchmarks.peer.side import VARIANT_TO_WORKS
 from benchmarks.plans import (
     ALL_WORKS,
@@ -19,8 +19,7 @@ from benchmarks.plans import (
     turns,
 )
 from benchmarks.progress import Progress
-from benchmarks.ratios import Figures
-from benchmarks.report import PartFound, Report
+from benchmarks.report import Report
 from benchmarks.rounds import Round
 from benchmarks.services import real_services
 from benchmarks.sides import Side
@@ -31,22 +30,34 @@ async def measure(plan: Plan, folder: Path) -> Report:
     around = circumstances(generator())
     parts = [PARTS[name] for name in plan.parts]
     progress = Progress(planned_seconds(plan) + sum(part.seconds for part in parts))
-    rounds = await run_loop(plan, folder, around, progress)
-    figures: Figures = ratios.figures(rounds)
-    found: list[PartFound] = []
-    missing: dict[str, str] = {}
+    rounds = await run_loop(plan, folder, around, progress) if plan.works else []
+    # What the closed loop says of a figure has a range, and comes before what a part says.
+    found = Report(around, plan.name, ratios.figures(rounds), rounds)
     for part in parts:
-        progress.step(0, f"{part.name} begins")
-        try:
-            of_part = await part.run(folder / part.name)
-        except (StartError, TimeoutError, RuntimeError) as error:
-            missing[part.name] = str(error)
-        else:
-            found.append(of_part)
-            # What the closed loop has said already has a range, and stays.
-            figures = {**of_part.figures, **figures}
-        progress.step(part.seconds, f"{part.name} is done")
-    return Report(around, plan.name, figures, goals.judge_all(figures), rounds, found, missing)
+        progress.step(0, f"{part.name} begin")
+        await run_part(part, folder, found)
+        progress.step(part.seconds, f"{part.name} are done")
+    found.verdicts = goals.judge_all(found.figures)
+    return found
+
+
+async def run_part(part: Part, folder: Path, found: Report) -> None:
+    """Add what a part finds to the report, or why it finds nothing."""
+    try:
+        of_part = await part.run(_made(folder / part.name))
+    except (StartError, TimeoutError) as error:
+        found.missing[part.name] = str(error)
+    except RuntimeError as error:
+        found.missing[part.name] = "its figures were worthless"
+        found.part_faults.append(f"{part.name}: {error}")
+    else:
+        found.parts.append(of_part)
+        found.figures = {**of_part.figures, **found.figures}
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 async def run_loop(
@@ -75,6 +86,8 @@ async def run_single(plan: Plan, folder: Path, ours: Side, progress: Progress) -
 
 def planned_seconds(plan: Plan) -> float:
     """About how long the closed loop takes."""
+    if not plan.works:
+        return 0
     peers = [works for (style, _), works in VARIANT_TO_WORKS.items() if style in plan.styles]
     seconds = START_SECONDS + seconds_of(turns(plan), [ALL_WORKS, *peers])
     if plan.single_rounds:

@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 
-from benchmarks import goals, plans, progress, ratios, report, tables
+from app.services.errors import StartError
+from benchmarks import goals, plans, progress, ratios, report, tables, whole
 from benchmarks.goals import Goal
 from benchmarks.load import Answers
+from benchmarks.machine import Circumstances
+from benchmarks.parts import Part
+from benchmarks.report import PartFound
 from benchmarks.rounds import Round
 
 WAIT, REFUSE = ratios.LOCK.sides
@@ -115,6 +120,52 @@ def test_a_plan_that_was_too_short_so_far_is_taken_to_be_so_in_what_is_left() ->
     assert progress.left(100, done_seconds=50, took_seconds=40) == 50
     assert progress.left(100, done_seconds=50, took_seconds=100) == 100
     assert progress.left(100, done_seconds=110, took_seconds=100) == 0
+
+
+def a_report(**figures: list[float]) -> report.Report:
+    around = Circumstances(
+        *("today", "abc", "python -m benchmarks", "a processor", 2, 4, "Linux", "3.11", 0.1),
+        generator="wrk",
+        services={},
+    )
+    return report.Report(around, "goals", dict(figures), [])
+
+
+def a_part(outcome: PartFound | Exception) -> Part:
+    async def run(_folder: Path) -> PartFound:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return Part("growth", 1, run)
+
+
+async def test_a_part_adds_its_figures_and_the_closed_loops_own_come_first(tmp_path: Path) -> None:
+    found = a_report(charge_vs_lock=[1.0, 2.0])
+    told = PartFound("growth", {"charge_vs_lock": [9.0], "growth_ratio": [1.1]}, "", Raw(b"{}"))
+    await whole.run_part(a_part(told), tmp_path, found)
+    assert found.figures == {"charge_vs_lock": [1.0, 2.0], "growth_ratio": [1.1]}
+    assert found.faults() == []
+
+
+async def test_a_part_that_cannot_be_measured_is_told_and_one_that_is_wrong_is_a_fault(
+    tmp_path: Path,
+) -> None:
+    found = a_report()
+    await whole.run_part(a_part(StartError("there is no wrk")), tmp_path, found)
+    assert (found.missing, found.faults()) == ({"growth": "there is no wrk"}, [])
+    await whole.run_part(a_part(RuntimeError("3 of 4 applied")), tmp_path, found)
+    assert found.faults() == ["growth: 3 of 4 applied"]
+
+
+def test_a_page_shows_each_part_with_its_pictures_and_names_what_is_missing() -> None:
+    found = a_report()
+    found.parts = [PartFound("open_loop", {}, "a table", Raw(b"{}"))]
+    found.missing = {"growth": "there is no wrk"}
+    text = report.page(found, ["performance/open_loop.svg", "performance/other.svg"])
+    assert "### Open loop\n\n![open_loop](performance/open_loop.svg)\n\na table\n" in text
+    assert "other.svg" not in text
+    assert "*growth*: not in this report: there is no wrk." in text
 
 
 def test_a_report_is_put_between_its_marks_and_nowhere_else(tmp_path: Path) -> None:
