@@ -20,6 +20,9 @@ CATCH_SECONDS_MAX = 10.0
 LEAVE_SECONDS_MAX = 60.0
 BACK_SECONDS_MAX = 90.0
 STOPPED_SECONDS = SESSION_TIMEOUT_SECONDS + 3.0
+REST_SHARE = 0.25
+"""After each fault comes peace, for so much of the time that it took until it was got over. So a
+fifth of a run is undisturbed, however slow the machine is: twice what the checker asks for."""
 
 
 @dataclass
@@ -49,6 +52,11 @@ class Fault:
         }
 
 
+def rest_seconds(fault: Fault, at_ms: int) -> float:
+    """Tell for how long nothing happens after a fault that was got over, or given up, just now."""
+    return REST_SHARE * (at_ms - fault.begin_ms) / 1000
+
+
 async def happens(event: asyncio.Event) -> bool:
     """Wait for what a proxy was asked for; False where no statement came by."""
     with suppress(TimeoutError):
@@ -76,6 +84,7 @@ class Nemesis:
         for due in dues:
             await asyncio.sleep(max(0.0, started_at + due.at_seconds - time.monotonic()))
             await self._do(due.kind)
+            await asyncio.sleep(rest_seconds(self.faults[-1], now_ms()))
         self.now = ""
 
     async def _do(self, kind: str) -> None:

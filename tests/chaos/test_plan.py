@@ -5,7 +5,9 @@ import struct
 from pathlib import Path
 
 from tests.chaos import poison
+from tests.chaos.checker.worth import OUTSIDE_SHARE_MIN
 from tests.chaos.clock import set_skew, skewed
+from tests.chaos.nemesis import Fault, rest_seconds
 from tests.chaos.schedule import KINDS, LONG, schedule
 from tests.chaos.workload import PATHS, TOPICS, Planned, Shares, Workload
 
@@ -52,6 +54,13 @@ def test_all_faults_that_are_wanted_come_within_the_time() -> None:
     assert dues == sorted(dues, key=lambda due: due.at_seconds)
     assert dues[-1].at_seconds < 3_600
     assert schedule(9, 3_600, LONG) == dues != schedule(10, 3_600, LONG)
+
+
+def test_the_nemesis_leaves_more_peace_than_the_checker_asks_for() -> None:
+    fault = Fault("worker_kill", "worker-1", begin_ms=1_000)
+    rest = rest_seconds(fault, 41_000)
+    assert rest == 10
+    assert rest / (40 + rest) == 2 * OUTSIDE_SHARE_MIN
 
 
 def test_a_clock_follows_its_file(tmp_path: Path) -> None:

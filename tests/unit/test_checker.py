@@ -1,6 +1,7 @@
 """The checker stands alone, finds nothing wrong in what is right, and says nothing of nothing."""
 
 import ast
+import json
 import shutil
 import subprocess
 import sys
@@ -140,6 +141,24 @@ def test_a_run_that_refuses_a_tenth_does_not_count(sample: Path, tmp_path: Path)
     assert found.violations == []
     assert found.exit_code == verdict.DOES_NOT_COUNT
     assert "below 90 %" in found.shortcomings[0]
+
+
+#   tenths of the run that a fault lasts  counts
+@pytest.mark.parametrize(("tenths", "counts"), [(8.8, True), (9.2, False)])
+def test_a_run_that_was_hardly_ever_undisturbed_does_not_count(
+    sample: Path, tmp_path: Path, tenths: float, counts: bool
+) -> None:
+    folder = Folder(sample, tmp_path / "copy")
+    run = folder.path / "run.json"
+    said = json.loads(run.read_text())
+    begin_ms, span_ms = said["startedAtMs"], said["endedAtMs"] - said["startedAtMs"]
+    over = {"endMs": begin_ms, "recoveredMs": int(begin_ms + span_ms * tenths / 10)}
+    said["faults"] = [{**said["faults"][0], "beginMs": begin_ms, **over}]
+    run.unlink()
+    run.write_text(json.dumps(said))
+    found = check(folder.path)
+    assert found.counts_as_run is counts, found.shortcomings
+    assert counts or "made outside faults, fewer than 10 %" in found.shortcomings[0]
 
 
 def test_a_run_without_a_thousand_successes_does_not_count(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from .evidence import Evidence, Fault
 
 ACKNOWLEDGED_SHARE_MIN = 0.9
+OUTSIDE_SHARE_MIN = 0.1
+"""Below it a run hardly ever served undisturbed: what is asked of it then would say nothing. The
+nemesis leaves twice as much."""
 SUCCEEDED_MIN = 1_000
 
 Span = tuple[int, int]
@@ -60,6 +63,9 @@ def succeeded(evidence: Evidence) -> int:
 def shortcomings(evidence: Evidence) -> Iterator[str]:
     """Say why a run does not count; nothing where it does."""
     offered, acknowledged = offered_outside(evidence)
+    attempts = evidence.value("SELECT count(*) FROM attempts")
+    if offered < OUTSIDE_SHARE_MIN * attempts:
+        yield f"{offered} of {attempts} attempts were made outside faults, fewer than 10 %"
     if acknowledged < ACKNOWLEDGED_SHARE_MIN * offered or not offered:
         yield f"outside faults {acknowledged} of {offered} attempts were acknowledged, below 90 %"
     carried_out = succeeded(evidence)
