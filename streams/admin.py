@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
+    LeaderNotAvailableError,
     NotCoordinatorForGroupError,
     TopicAlreadyExistsError,
     for_code,
@@ -19,7 +20,8 @@ from aiokafka.errors import (
 from streams.records import Partition
 from streams.topics import Topic
 
-_LEADER_SECONDS_MAX = 10
+# A broker that is busy, or has just begun, takes its time.
+_LEADER_SECONDS_MAX = 60
 _COORDINATOR_SECONDS_MAX = 10
 _COORDINATOR_WAKES_UP = (
     GroupCoordinatorNotAvailableError,
@@ -57,23 +59,34 @@ async def ensure_topics(kafka_url: str, topics: Iterable[Topic], *, replication:
     ]
     async with _admin(kafka_url) as client:
         response = await client.create_topics(wanted)
+        for name, code, *_ in response.topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                message = f"topic {name}: {error.description}"
+                raise error(message)
         await _wait_for_leaders(client, {topic.name for topic in wanted})
-    for name, code, *_ in response.topic_errors:
-        error = for_code(code)
-        if code and error is not TopicAlreadyExistsError:
-            message = f"topic {name}: {error.description}"
-            raise error(message)
 
 
 async def _wait_for_leaders(client: Any, names: set[str]) -> None:
-    """Wait until each partition has a leader: a new topic has none for a moment."""
+    """Wait until each partition has a leader: a new topic has none for a moment.
+
+    Raises LeaderNotAvailableError: who went on would find a log without partitions, and refuse it.
+    """
     deadline = time.monotonic() + _LEADER_SECONDS_MAX
-    while time.monotonic() < deadline:
-        found = await client.describe_topics(sorted(names))
-        led = {t["topic"] for t in found if all(p["leader"] >= 0 for p in t["partitions"])}
-        if led >= names and not any(t["error_code"] for t in found):
-            return
+    while missing := names - _led(await client.describe_topics(sorted(names))):
+        if time.monotonic() > deadline:
+            message = f"no leader of {', '.join(sorted(missing))} in {_LEADER_SECONDS_MAX} s"
+            raise LeaderNotAvailableError(message)
         await asyncio.sleep(0.1)
+
+
+def _led(topics: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Name the topics each of whose partitions has a leader."""
+    return {
+        each["topic"]
+        for each in topics
+        if not each["error_code"] and all(p["leader"] >= 0 for p in each["partitions"])
+    }
 
 
 async def describe_cluster(kafka_url: str, topics: Iterable[Topic]) -> Cluster:
