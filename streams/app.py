@@ -14,6 +14,7 @@ from streams.consumer import CommittedTransport
 from streams.health import WorkerHealth
 from streams.intake import Intake
 from streams.metrics import CONTENT_TYPE, render
+from streams.prompt_tables import PromptTables
 from streams.topics import Topics
 
 HEARTBEAT_SECONDS = 0.5
@@ -53,6 +54,7 @@ def create_faust_app(settings: FaustSettings) -> Any:
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=0,
+        TableManager=PromptTables,
         web_enabled=True,
         web_bind=settings.web_host,
         web_port=settings.web_port,

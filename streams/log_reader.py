@@ -63,6 +63,8 @@ class LogReader:
         """Return the offsets that each partition holds, from its first to its next."""
         assert self._consumer is not None
         listed = [TopicPartition(*partition) for partition in partitions]
+        # Asked for offsets of topics that it does not know, the client sleeps for each of them.
+        await asyncio.gather(*map(self._consumer._client.add_topic, {tp.topic for tp in listed}))
         first = await self._consumer.beginning_offsets(listed)
         end = await self._consumer.end_offsets(listed)
         return {(tp.topic, tp.partition): range(first[tp], end[tp]) for tp in listed}
