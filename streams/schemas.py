@@ -6,6 +6,7 @@ They are generated from the shapes that encode and decode, so they cannot say an
 import inspect
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def write_schemas(folder: Path) -> None:
 
 def _commands() -> Schema:
     shapes = [kind.shape for kind in KINDS.values()]
-    components = _components([*shapes, wire.Envelope])
+    components = components_of([*shapes, wire.Envelope])
     envelope = components.pop("Envelope")
     return {
         "$schema": DIALECT,
@@ -85,7 +86,7 @@ def _enveloped(kind: Kind, envelope: Schema) -> Schema:
 
 def _results() -> Schema:
     schema = _published(wire.CommandResult)
-    bodies = _open(_components(_BODIES))
+    bodies = opened(components_of(_BODIES))
     schema["properties"]["body"] = {"anyOf": [{"$ref": _REF.format(name=n)} for n in _names()]}
     schema["$defs"] = bodies
     return schema
@@ -112,12 +113,12 @@ def _events(title: str, *shapes: type[wire.Shape]) -> Schema:
 
 
 def _published(shape: type[wire.Shape]) -> Schema:
-    components = _open(_components([shape]))
+    components = opened(components_of([shape]))
     schema = {"$schema": DIALECT, **components.pop(shape.__name__)}
     return {**schema, "$defs": components} if components else schema
 
 
-def _open(components: dict[str, Schema]) -> dict[str, Schema]:
+def opened(components: dict[str, Schema]) -> dict[str, Schema]:
     """Let a reader pass over fields that a later version may add to what is published."""
     closed = "additionalProperties"
     return {
@@ -126,8 +127,9 @@ def _open(components: dict[str, Schema]) -> dict[str, Schema]:
     }
 
 
-def _components(shapes: Any) -> dict[str, Schema]:
-    _, components = msgspec.json.schema_components(shapes, ref_template=_REF)
+def components_of(shapes: Iterable[type[wire.Shape]], ref: str = _REF) -> dict[str, Schema]:
+    """Describe shapes, and all that they refer to, by name."""
+    _, components = msgspec.json.schema_components(shapes, ref_template=ref)
     for schema in components.values():
         # Later lines of a docstring come with the indentation of the source.
         schema["description"] = " ".join(inspect.cleandoc(schema["description"]).split())

@@ -20,7 +20,10 @@ PACKAGES = ("domain", "storage", "streams", "tables", "web", "app")
 # What tells the wire apart from the machinery: shapes, names and places, but no agent.
 _WIRE = {
     f"streams.{name}"
-    for name in ("codec", "kinds", "outcomes", "records", "topics", "wire", "wire_events")
+    for name in (
+        *("codec", "kinds", "outcomes", "records"),
+        *("schemas", "topics", "wire", "wire_events"),
+    )
 }
 # What every process does for whoever operates it, and how its tasks end.
 _WATCH = {

@@ -29,7 +29,6 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -48,17 +47,26 @@ class Page:
 
 async def show_page(request: web.Request) -> web.Response:
     """Answer the page. What comes after `?` is for its script."""
-    return _respond(request, _INDEX, _ASK_EACH_TIME)
+    return respond_index(request, load_page(), _POLICY)
 
 
 async def show_page_file(request: web.Request) -> web.Response:
     """Answer the script, the style or the icon of this version, and of no other."""
+    return respond_file(request, load_page(), _POLICY)
+
+
+def respond_index(request: web.Request, page: Page, policy: str) -> web.Response:
+    """Answer a page itself, under a policy of what it may load."""
+    return _respond(request, page, _INDEX, {**_headers(policy), "Cache-Control": _ASK_EACH_TIME})
+
+
+def respond_file(request: web.Request, page: Page, policy: str) -> web.Response:
+    """Answer the file of a page that the path names; 404 for other files and versions."""
     name = request.match_info["name"]
-    page = load_page()
     if request.match_info["version"] != page.version or name not in page.files or name == _INDEX:
-        detail = "There is no such file; the page at / names those that there are."
+        detail = "There is no such file; the page itself names those that there are."
         raise ProblemError(404, "NOT_FOUND", detail, headers={"Cache-Control": "no-store"})
-    return _respond(request, name, _KEEP)
+    return _respond(request, page, name, {**_headers(policy), "Cache-Control": _KEEP})
 
 
 @cache
@@ -72,9 +80,13 @@ def load_page(folder: Path = FOLDER) -> Page:
     return Page(version, {**files, _INDEX: index.encode()})
 
 
-def _respond(request: web.Request, name: str, caching: str) -> web.Response:
-    page = load_page()
-    headers = {**_HEADERS, "Cache-Control": caching}
+def _headers(policy: str) -> dict[str, str]:
+    return {**_HEADERS, "Content-Security-Policy": policy}
+
+
+def _respond(
+    request: web.Request, page: Page, name: str, headers: Mapping[str, str]
+) -> web.Response:
     is_held = any(tag.value in (page.version, "*") for tag in request.if_none_match or ())
     response = web.Response(status=304) if is_held else _whole(name, page.files[name])
     response.headers.update(headers)

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from web import balance, commands, coupons, health, orders, page, products, top_stream
+from web import api_page, balance, commands, coupons, health, orders, page, products, top_stream
 
 ROUTES = [
     web.get("/api/v1/balance", balance.read_balance),
@@ -21,6 +21,10 @@ ROUTES = [
     web.get("/livez", health.tell_alive),
     web.get("/readyz", health.tell_ready),
     web.get("/api/v1", health.list_routes),
+    web.get("/openapi.json", api_page.show_openapi),
+    web.get("/asyncapi.json", api_page.show_asyncapi),
+    web.get("/docs", api_page.show_api_page),
+    web.get("/docs/{version}/{name}", api_page.show_api_page_file),
     web.get("/", page.show_page),
     web.get("/page/{version}/{name}", page.show_page_file),
 ]

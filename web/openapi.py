@@ -1,0 +1,186 @@
+"""The HTTP API as OpenAPI 3.1: made from routes, handlers, shapes and error codes."""
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import msgspec
+
+from streams import wire
+from streams.schemas import components_of, opened
+from web.error_codes import ERROR_CODES
+from web.operations import JSON, OPERATIONS, Handler, Operation, Parameter, Schema
+from web.problems import PROBLEM_JSON
+
+_REF = "#/components/schemas/{name}"
+_OF_ALL = ("INVALID_REQUEST", "INTERNAL_ERROR", "UNAVAILABLE")
+_OF_COMMANDS = (
+    "UNSUPPORTED_MEDIA_TYPE",
+    "BODY_TOO_LARGE",
+    "DEAD_LETTER",
+    "IDEMPOTENCY_KEY_REUSED",
+    "TOO_MANY_WAITING",
+    "OUTCOME_UNKNOWN",
+)
+_KEY = Parameter(
+    "header",
+    "Idempotency-Key",
+    str,
+    "Names this request of this user. With the same key the first answer comes again, and nothing "
+    "is done twice.",
+    is_required=False,
+    schema={"minLength": 1, "maxLength": 255},
+)
+_COMMAND_ID: Schema = {
+    "description": "The command's id: what became of it is at `/api/v1/commands/{commandId}`.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+_REPLAYED: Schema = {
+    "description": "`true` where the command was known, and this is its first outcome.",
+    "schema": {"const": "true"},
+}
+_LOCATION: Schema = {
+    "description": "Where the outcome can be asked for.",
+    "schema": {"type": "string", "format": "uri-reference"},
+}
+_RETRY_AFTER: Schema = {
+    "description": "Seconds after which it is worth trying again.",
+    "schema": {"type": "integer", "minimum": 1},
+}
+_FIELD_ERRORS: Schema = {
+    "description": "With `INVALID_REQUEST`: every field that is wrong.",
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+        "required": ["field", "message"],
+    },
+}
+_INFO: Schema = {
+    "title": "Fairline",
+    "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    "description": "Wallets, first-come-first-served coupons, orders and best sellers. Every "
+    "write is a command in a log: it is answered with its outcome, or with 202 and a place to ask "
+    "for it. Amounts are whole won, times are UTC. Errors are problems of RFC 9457 with a stable "
+    "`code`.",
+}
+
+
+class Described(NamedTuple):
+    """A route as it is described: its method, its path and its handler."""
+
+    method: str
+    path: str
+    handler: Any
+
+
+def openapi(routes: Iterable[Described]) -> Schema:
+    """Describe every route whose handler is an operation."""
+    paths: dict[str, Schema] = {}
+    for route in routes:
+        if operation := OPERATIONS.get(route.handler):
+            described = _operation(route.handler, operation)
+            paths.setdefault(route.path, {})[route.method.lower()] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {**_INFO, "version": version("fairline")},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": _schemas(OPERATIONS.values())},
+    }
+
+
+def _operation(handler: Handler, operation: Operation) -> Schema:
+    summary, _, more = inspect.cleandoc(handler.__doc__ or "").partition("\n\n")
+    described: Schema = {
+        "operationId": camel_case(handler.__name__),
+        "tags": [operation.tag],
+        "summary": " ".join(summary.split()),
+        "responses": _responses(operation),
+    }
+    if more:
+        described["description"] = more
+    keyed = (_KEY,) if operation.body else ()
+    if parameters := [_parameter(each) for each in (*operation.parameters, *keyed)]:
+        described["parameters"] = parameters
+    if operation.body is not None:
+        content = {"schema": _ref(operation.body), "example": operation.example}
+        described["requestBody"] = {"required": True, "content": {JSON: content}}
+    return described
+
+
+def _parameter(parameter: Parameter) -> Schema:
+    kind, _ = msgspec.json.schema_components([parameter.kind], ref_template=_REF)
+    described = {
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.is_required,
+        "description": parameter.description,
+        "schema": {**kind[0], **parameter.schema},
+    }
+    return described if parameter.example is None else {**described, "example": parameter.example}
+
+
+def _responses(operation: Operation) -> Schema:
+    schema = operation.answer if isinstance(operation.answer, dict) else _ref(operation.answer)
+    done: Schema = {"description": "Done.", "content": {operation.kind: {"schema": schema}}}
+    if operation.is_health:
+        return {"200": done, "503": {**done, "description": "A check fails."}}
+    responses = {"200": done}
+    if operation.body is not None:
+        done["headers"] = {"Command-Id": _COMMAND_ID, "Idempotent-Replayed": _REPLAYED}
+        responses["202"] = {
+            "description": "In the log for good; its outcome is not known yet.",
+            "headers": {"Command-Id": _COMMAND_ID, "Location": _LOCATION},
+            "content": {JSON: {"schema": {"$ref": _REF.format(name="Accepted")}}},
+        }
+    return responses | dict(_problems(codes_of(operation)))
+
+
+def codes_of(operation: Operation) -> Sequence[str]:
+    """List every code that an operation can answer with."""
+    if operation.is_health:
+        return ()
+    return (*_OF_ALL, *(_OF_COMMANDS if operation.body else ()), *operation.codes)
+
+
+def _problems(codes: Iterable[str]) -> Iterator[tuple[str, Schema]]:
+    listed = sorted((ERROR_CODES[code].status, code) for code in codes)
+    for status, group in groupby(listed, key=lambda pair: pair[0]):
+        names = [code for _, code in group]
+        said = [f"`{name}`: {ERROR_CODES[name].meaning}" for name in names]
+        narrowed = {"properties": {"code": {"enum": names}}}
+        schema = {"allOf": [{"$ref": _REF.format(name="Problem")}, narrowed]}
+        described: Schema = {
+            "description": "\n\n".join(said),
+            "content": {PROBLEM_JSON: {"schema": schema}},
+        }
+        if status in (429, 503):
+            described["headers"] = {"Retry-After": _RETRY_AFTER}
+        yield str(status), described
+
+
+def _schemas(operations: Iterable[Operation]) -> dict[str, Schema]:
+    listed = list(operations)
+    asked = [each.body for each in listed if each.body is not None]
+    answered = [each.answer for each in listed if not isinstance(each.answer, dict)]
+    schemas = components_of(asked, _REF) | opened(components_of([*answered, wire.Problem], _REF))
+    schemas["Problem"]["properties"]["errors"] = _FIELD_ERRORS
+    schemas["Accepted"] = {
+        "type": "object",
+        "properties": {"commandId": {"type": "string"}, "state": {"const": "PENDING"}},
+        "required": ["commandId", "state"],
+    }
+    return dict(sorted(schemas.items()))
+
+
+def _ref(shape: type[wire.Shape]) -> dict[str, Any]:
+    return {"$ref": _REF.format(name=shape.__name__)}
+
+
+def camel_case(name: str) -> str:
+    """Turn a Python name into one of the wire."""
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
