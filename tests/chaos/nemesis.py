@@ -142,6 +142,8 @@ class Nemesis:
         """Ask all of a kind to leave, one after the other, each once the one before is back."""
         fault = Fault(fault_kind, f"all {kind}s")
         for member in self._cluster.named(kind):
+            # One that was killed just now has no ears yet: the signal alone would end it.
+            await comes_true(member.is_ready, BACK_SECONDS_MAX)
             member.signal(signal.SIGTERM)
             await comes_true(member.has_left, LEAVE_SECONDS_MAX)
             await comes_true(member.is_ready, BACK_SECONDS_MAX)
