@@ -118,13 +118,19 @@ async def installed(services: Services, folder: Path) -> AsyncIterator[Installat
     inside.mkdir(parents=True)
     async with temporary_database(services.urls["database"], "limits") as url:
         environment = environment_of(services, url, inside, prefix)
-        migration = await asyncio.create_subprocess_exec(PROGRAM, "migrate", env=environment)
-        assert await migration.wait() == 0, "the migration failed"
-        installation = Installation(services, url, prefix, environment, inside)
-        yield installation
-        await Fairline(
-            "", {}, installation.ledger, services.urls["broker"], prefix
-        ).delete_topics()
+        try:
+            await migrate(environment)
+            yield Installation(services, url, prefix, environment, inside)
+        finally:
+            await delete_topics(services.urls["broker"], prefix)
+
+
+async def migrate(environment: Mapping[str, str]) -> None:
+    """Make tables and topics. Raises StartError; why is printed."""
+    migration = await asyncio.create_subprocess_exec(PROGRAM, "migrate", env=environment)
+    if code := await migration.wait():
+        message = f"the migration left with {code}"
+        raise StartError(message)
 
 
 async def delete_topics(kafka_url: str, prefix: str) -> None:
