@@ -9,16 +9,17 @@ from domain.ids import CommandId, CouponCode, CouponId, OrderId, ProductId, User
 
 @dataclass(slots=True)
 class Needs:
-    """Keys to load. With `opens_orders` also what the loaded orders name."""
+    """Keys to load. With `writes_products` also the products that the orders name."""
 
     wallets: set[UserId] = field(default_factory=set)
     charges: set[tuple[UserId, CommandId]] = field(default_factory=set)
+    created: set[OrderId] = field(default_factory=set)
+    """Orders that commands would create under their own ids; with `charges` all that they make."""
     products: set[ProductId] = field(default_factory=set)
     coupons: set[CouponCode] = field(default_factory=set)
     orders: set[OrderId] = field(default_factory=set)
     copies_by_user: set[UserId] = field(default_factory=set)
     copies_by_coupon: set[CouponId] = field(default_factory=set)
-    opens_orders: bool = False
     writes_products: bool = False
 
     def add(self, command: commands.Command) -> None:
@@ -43,7 +44,7 @@ class Needs:
 
     def _add_create_order(self, command: commands.CreateOrder) -> None:
         # The order's id is its command's id: one that exists already is a refusal.
-        self.orders.add(OrderId(command.command_id))
+        self.created.add(OrderId(command.command_id))
         self.products.update(line.product_id for line in command.lines)
         if command.coupon_id is not None:
             self.copies_by_user.add(command.user_id)
@@ -53,7 +54,7 @@ class Needs:
         self.wallets.add(command.user_id)
         self.orders.add(command.order_id)
         self.copies_by_user.add(command.user_id)
-        self.opens_orders = self.writes_products = True
+        self.writes_products = True
 
 
 def needs_of(listed: Iterable[commands.Command]) -> Needs:

@@ -1,8 +1,9 @@
 """The command log: one row per record, its outcome and events. Inbox and outbox in one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.clock import clock_ms
+from storage.lookups import Lookups, looked_up
 from storage.rows import Writes, reader_of
 from storage.schema import accepted_commands, command_ids, command_log, dead_letters
 from storage.sets import one_of
@@ -79,9 +81,11 @@ class Known(NamedTuple):
     body: str
 
 
-_log_row = reader_of(LogRow)
-_dead_letter_row = reader_of(DeadLetterRow)
-_columns = [command_log.c[name] for name in LogRow.__dataclass_fields__]
+_log_names, _log_row = reader_of(LogRow)
+_letter_names, _letter_row = reader_of(DeadLetterRow)
+CLAIM_NAMES = ("principal", "command_id", "epoch", "topic", "partition", "offset")
+claim_row = attrgetter(*CLAIM_NAMES)
+_columns = [command_log.c[name] for name in _log_names]
 _same_place = sa.and_(
     command_ids.c.epoch == command_log.c.epoch,
     command_ids.c.topic == command_log.c.topic,
@@ -90,30 +94,35 @@ _same_place = sa.and_(
 )
 
 
-_known_by_id = (
-    sa.select(
-        command_ids.c.principal,
-        command_ids.c.command_id,
-        command_log.c.fingerprint,
-        command_log.c.status,
-        command_log.c.body,
-    )
-    .join_from(command_ids, command_log, _same_place)
-    .where(one_of(command_ids.c.command_id, "command_ids"))
-)
+# A join may be planned as a walk over the log. This is a look for each claim that is found.
+_known_by_id = sa.select(
+    command_ids.c.principal,
+    command_ids.c.command_id,
+    *(
+        sa.select(column).where(_same_place).scalar_subquery().label(column.name)
+        for column in (command_log.c.fingerprint, command_log.c.status, command_log.c.body)
+    ),
+).where(one_of(command_ids.c.command_id, "command_ids"))
 
 
 async def find_known(
     connection: AsyncConnection, keys: Iterable[CommandKey]
 ) -> dict[CommandKey, Known]:
     """Find which of these commands have an outcome already."""
+    return await looked_up(connection, lambda lookups: ask_known(lookups, keys))
+
+
+def ask_known(
+    lookups: Lookups, keys: Iterable[CommandKey]
+) -> Callable[[], dict[CommandKey, Known]]:
+    """Gather the look-up of commands, see `find_known`."""
     wanted = set(keys)
-    if not wanted:
-        return {}
-    ids = {"command_ids": [key.command_id for key in wanted]}
-    rows = await connection.execute(_known_by_id, ids)
-    found = {CommandKey(row[0], row[1]): Known(*row[2:]) for row in rows}
-    return {key: known for key, known in found.items() if key in wanted}
+    rows = lookups.ask(_known_by_id, {"command_ids": [key.command_id for key in wanted]})
+    return lambda: {
+        key: Known(*row[2:])
+        for row in rows
+        if (key := CommandKey(row[0], row[1])) in wanted and row[3] is not None
+    }
 
 
 async def load_replayed(
@@ -146,20 +155,9 @@ def save_log_rows(
     letters: Sequence[DeadLetterRow],
 ) -> None:
     """Save the rows of a batch. `firsts` claim their command ids; a claim is unique."""
-    claims = [
-        {
-            "principal": row.principal,
-            "command_id": row.command_id,
-            "epoch": row.epoch,
-            "topic": row.topic,
-            "partition": row.partition,
-            "offset": row.offset,
-        }
-        for row in firsts
-    ]
-    writes.insert(command_log, map(_log_row, rows))
-    writes.insert(command_ids, claims)
-    writes.insert(dead_letters, map(_dead_letter_row, letters))
+    writes.insert(command_log, _log_names, map(_log_row, rows))
+    writes.insert(command_ids, CLAIM_NAMES, map(claim_row, firsts))
+    writes.insert(dead_letters, _letter_names, map(_letter_row, letters))
 
 
 class CommandStatus(NamedTuple):

@@ -1,6 +1,6 @@
 """The stored daily rankings: one run for each date, with the best sellers of its window."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.ranking import Window
 from storage.engine import Database
 from storage.leases import Lease, keep_lease
-from storage.rows import Row, insert_rows
+from storage.rows import insert_rows, reader_of
 from storage.sales import pieces
 from storage.schema import daily_ranking, order_lines, orders, products, ranking_runs
 
@@ -92,6 +92,9 @@ async def load_history(connection: AsyncConnection) -> History:
     return History([date.fromisoformat(each) for each in days], first_sale_ms)
 
 
+_place_names, _place_row = reader_of(DailyPlace)
+
+
 async def save_daily_run(
     database: Database, run: DailyRun, lease: Lease, *, again: bool = False
 ) -> DailyRun:
@@ -107,7 +110,8 @@ async def save_daily_run(
                 await _delete(connection, run.day)
             await connection.execute(ranking_runs.insert(), _row_of(run))
             places = await _sum_window(connection, run.window)
-            await insert_rows(connection, daily_ranking, [_row(run.day, each) for each in places])
+            rows = [(run.day.isoformat(), *_place_row(place)) for place in places]
+            await insert_rows(connection, daily_ranking, ("date", *_place_names), rows)
             await keep_lease(connection, lease)
     except IntegrityError:
         async with database.connect() as connection:
@@ -135,17 +139,13 @@ async def save_compared(database: Database, run: DailyRun, compared: Compared) -
         )
 
 
-def _row_of(run: DailyRun) -> Row:
+def _row_of(run: DailyRun) -> dict[str, Any]:
     return {
         "date": run.day.isoformat(),
         "window_start_ms": run.window.start_ms,
         "window_end_ms": run.window.end_ms,
         "completed_at_ms": run.completed_at_ms,
     }
-
-
-def _row(day: date, place: DailyPlace) -> Row:
-    return {"date": day.isoformat(), **asdict(place)}
 
 
 async def _delete(connection: AsyncConnection, day: date) -> None:

@@ -5,14 +5,14 @@ that applies the replay: two replays, or a replay and a discard, meet at it.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.command_log import CommandKey, LogRow
+from storage.command_log import CLAIM_NAMES, CommandKey, LogRow, claim_row
 from storage.rows import Writes, insert_rows, reader_of
 from storage.schema import command_ids, dead_letter_actions, dead_letter_closings
 from storage.sets import one_of
@@ -101,7 +101,9 @@ class Replay:
 
 _action_columns = [dead_letter_actions.c[name] for name in Action.__dataclass_fields__]
 _closing_columns = [dead_letter_closings.c[name] for name in Closing.__dataclass_fields__]
-_closing_row = reader_of(Closing)
+_closing_names, _closing_row = reader_of(Closing)
+_action_names, _action_row = reader_of(Action)
+_discard_names = (*LetterPlace._fields, "action_id", "closed_at_ms")
 
 
 def same_place(one: sa.Table, other: sa.Table) -> sa.ColumnElement[bool]:
@@ -155,21 +157,13 @@ async def find_replays(
 
 def save_closings(writes: Writes, closings: Sequence[Closing], moved: Sequence[LogRow]) -> None:
     """Save what replays have closed. `moved` take over the command ids of their dead letters."""
-    claims = [
-        {"principal": row.principal, "command_id": row.command_id, **_place_of(row)._asdict()}
-        for row in moved
-    ]
-    writes.insert(dead_letter_closings, map(_closing_row, closings))
-    writes.update(command_ids, claims)
-
-
-def _place_of(row: LogRow) -> LetterPlace:
-    return LetterPlace(row.epoch, row.topic, row.partition, row.offset)
+    writes.insert(dead_letter_closings, _closing_names, map(_closing_row, closings))
+    writes.update(command_ids, CLAIM_NAMES, map(claim_row, moved))
 
 
 async def save_actions(connection: AsyncConnection, actions: Iterable[Action]) -> None:
     """Save what operators do; nothing comes of a replay until its record is applied."""
-    await insert_rows(connection, dead_letter_actions, map(asdict, actions))
+    await insert_rows(connection, dead_letter_actions, _action_names, map(_action_row, actions))
 
 
 async def save_discards(connection: AsyncConnection, actions: Sequence[Action]) -> None:
@@ -178,10 +172,8 @@ async def save_discards(connection: AsyncConnection, actions: Sequence[Action]) 
     await insert_rows(
         connection,
         dead_letter_closings,
-        (
-            {**a.letter._asdict(), "action_id": a.action_id, "closed_at_ms": a.acted_at_ms}
-            for a in actions
-        ),
+        _discard_names,
+        ((*action.letter, action.action_id, action.acted_at_ms) for action in actions),
     )
 
 

@@ -32,10 +32,11 @@ class _SqliteConnection(sqlite3.Connection):
 
 
 class Database:
-    """An engine, and the two ways into it: `begin` to write, `connect` to read."""
+    """An engine, and the ways into it: `begin` to write, `begin_batch`, `connect` to read."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, batches: AsyncEngine | None = None) -> None:
         self.engine = engine
+        self._batches = batches or engine
         self._writers = engine.execution_options(**{_WRITES: True})
         self._snapshots = engine
         if self.is_sqlite:
@@ -62,6 +63,19 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def begin_batch(self) -> AsyncIterator[AsyncConnection]:
+        """Open a write transaction whose statements look rows up by their keys, and only so.
+
+        Their plans are made once and kept, by settings that are wrong for all others.
+        """
+        if self.is_sqlite:
+            async with self.begin() as connection:
+                yield connection
+        else:
+            async with self._batches.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection for reads."""
         async with self.engine.connect() as connection:
@@ -76,6 +90,8 @@ class Database:
     async def dispose(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+        if self._batches is not self.engine:
+            await self._batches.dispose()
 
 
 def create_database(url: str, *, connections_max: int = 10) -> Database:
@@ -89,11 +105,18 @@ def create_database(url: str, *, connections_max: int = 10) -> Database:
         )
         _prepare_sqlite(engine)
         return Database(engine)
+    # A plan that was made for empty tables reads all of them once they are full.
+    engine = _create_engine(url, connections_max, {"plan_cache_mode": "force_custom_plan"})
+    # That of a batch cannot: it has no joins, and an index for each of its keys. To plan it each
+    # time costs the server as much again as to carry it out.
+    kept = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+    return Database(engine, _create_engine(url, connections_max, kept))
+
+
+def _create_engine(url: str, connections_max: int, plans: dict[str, str]) -> AsyncEngine:
     limits = {
         "statement_timeout": str(STATEMENT_SECONDS_MAX * 1000),
         "idle_in_transaction_session_timeout": str(IDLE_SECONDS_MAX * 1000),
-        # A plan that was made for empty tables reads all of them once they are full.
-        "plan_cache_mode": "force_custom_plan",
     }
     engine = create_async_engine(
         url,
@@ -103,11 +126,11 @@ def create_database(url: str, *, connections_max: int = 10) -> Database:
         connect_args={
             "timeout": 5,
             "command_timeout": STATEMENT_SECONDS_MAX + 2,
-            "server_settings": {"application_name": "fairline", "jit": "off", **limits},
+            "server_settings": {"application_name": "fairline", "jit": "off", **limits, **plans},
         },
     )
     sa.event.listen(engine.sync_engine, "checkout", _refuse_half_begun)
-    return Database(engine)
+    return engine
 
 
 def _refuse_half_begun(connection: Any, _record: Any, _proxy: Any) -> None:

@@ -1,12 +1,14 @@
 """Marks: how far each partition of the log is applied. Their row locks are the fence."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.rows import Writes, insert_rows
+from storage.lookups import Lookups, looked_up
+from storage.rows import Writes, insert_rows, reader_of
 from storage.schema import log_epochs, partition_marks
 from storage.sets import one_of
 
@@ -31,17 +33,35 @@ class Mark:
         return self.topic, self.partition
 
 
-_columns = [partition_marks.c[name] for name in Mark.__dataclass_fields__]
+class LockedMarks(NamedTuple):
+    """Marks by partition, locked. `waited`: another transaction moved one of them meanwhile.
+
+    What was asked together with them is then older than they are.
+    """
+
+    marks: dict[int, Mark]
+    waited: bool
 
 
+_names, _row = reader_of(Mark)
+_columns = [partition_marks.c[name] for name in _names]
+# A lock shows a row as it is once the lock is there, a query beside it as it was before the wait.
+_seen = partition_marks.alias("seen")
+_seen_offset = (
+    sa.select(_seen.c.next_offset)
+    .where(
+        _seen.c.topic == partition_marks.c.topic, _seen.c.partition == partition_marks.c.partition
+    )
+    .scalar_subquery()
+)
 _marks_to_move = (
-    sa.select(*_columns)
+    sa.select(*_columns, _seen_offset)
     .where(
         partition_marks.c.topic == sa.bindparam("of_topic"),
         one_of(partition_marks.c.partition, "partitions"),
     )
     .order_by(partition_marks.c.partition)
-    .with_for_update()
+    .with_for_update(of=partition_marks)
 )
 
 
@@ -53,24 +73,27 @@ async def lock_marks(
     Two workers that both believe they own a partition meet here: the second one waits, and
     then finds the mark moved.
     """
+    locked = await looked_up(connection, lambda lookups: ask_marks(lookups, topic, partitions))
+    return locked.marks
+
+
+def ask_marks(
+    lookups: Lookups, topic: str, partitions: Iterable[int]
+) -> Callable[[], LockedMarks]:
+    """Gather the locking of marks, see `lock_marks`."""
     named = {"of_topic": topic, "partitions": sorted(set(partitions))}
-    return {row.partition: Mark(*row) for row in await connection.execute(_marks_to_move, named)}
+    rows = lookups.ask(_marks_to_move, named)
+
+    def locked() -> LockedMarks:
+        marks = {mark.partition: mark for mark in (Mark(*row[:-1]) for row in rows)}
+        return LockedMarks(marks, any(marks[row[1]].next_offset != row[-1] for row in rows))
+
+    return locked
 
 
 def save_marks(writes: Writes, marks: Iterable[Mark]) -> None:
     """Move marks that exist."""
-    rows = [
-        {
-            "topic": mark.topic,
-            "partition": mark.partition,
-            "epoch": mark.epoch,
-            "next_offset": mark.next_offset,
-            "last_timestamp_ms": mark.last_timestamp_ms,
-            "published_offset": mark.published_offset,
-        }
-        for mark in marks
-    ]
-    writes.update(partition_marks, rows)
+    writes.update(partition_marks, _names, map(_row, marks))
 
 
 async def move_mark(
@@ -108,8 +131,7 @@ async def load_marks(connection: AsyncConnection) -> dict[tuple[str, int], Mark]
 
 async def insert_marks(connection: AsyncConnection, marks: Iterable[Mark]) -> None:
     """Make the marks of a log that is seen for the first time."""
-    rows = [{name: getattr(mark, name) for name in Mark.__dataclass_fields__} for mark in marks]
-    await insert_rows(connection, partition_marks, rows)
+    await insert_rows(connection, partition_marks, _names, map(_row, marks))
 
 
 async def delete_marks(connection: AsyncConnection) -> None:

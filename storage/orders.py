@@ -1,15 +1,17 @@
 """Orders and their lines."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.entities import Order, OrderLine, OrderStatus
-from domain.ids import OrderId, ProductId, UserId
+from domain.ids import OrderId, ProductId
 from domain.state import Rows
-from storage.rows import Writes
+from storage.lookups import Found, Lookups, looked_up
+from storage.rows import Row, Writes
 from storage.schema import order_lines, orders
 from storage.sets import one_of
 
@@ -27,6 +29,7 @@ _columns = (
     "cancelled_at_ms",
 )
 _order_columns = [orders.c[name] for name in _columns]
+_line_names = ("order_id", "position", "product_id", "unit_price", "quantity")
 _line_columns = [order_lines.c[n] for n in ("order_id", "product_id", "unit_price", "quantity")]
 
 _orders_by_id = sa.select(*_order_columns).where(one_of(orders.c.order_id, "order_ids"))
@@ -41,74 +44,45 @@ async def load_orders(
     connection: AsyncConnection, order_ids: Iterable[OrderId]
 ) -> Rows[OrderId, Order]:
     """Load these orders with their lines, those that exist."""
-    ids = list(order_ids)
-    if not ids:
-        return Rows()
-    heads = (await connection.execute(_orders_by_id, {"order_ids": ids})).all()
-    if not heads:
-        return Rows()
-    lines = await _load_lines(connection, [head.order_id for head in heads])
-    return Rows({OrderId(head.order_id): _order(head, lines[head.order_id]) for head in heads})
+    return await looked_up(connection, lambda lookups: ask_orders(lookups, order_ids))
 
 
-async def _load_lines(
-    connection: AsyncConnection, order_ids: list[str]
-) -> dict[str, list[OrderLine]]:
-    lines: dict[str, list[OrderLine]] = {order_id: [] for order_id in order_ids}
-    found = await connection.execute(_lines_of_orders, {"order_ids": order_ids})
-    for order_id, product_id, unit_price, quantity in found:
-        lines[order_id].append(OrderLine(ProductId(product_id), unit_price, quantity))
-    return lines
+def ask_orders(
+    lookups: Lookups, order_ids: Iterable[OrderId]
+) -> Callable[[], Rows[OrderId, Order]]:
+    """Gather the look-up of orders and of their lines, see `load_orders`."""
+    named = {"order_ids": list(order_ids)}
+    heads = lookups.ask(_orders_by_id, named)
+    lines = lookups.ask(_lines_of_orders, named)
+    return lambda: _orders(heads, lines)
 
 
-def _order(head: Any, lines: list[OrderLine]) -> Order:
-    return Order(
-        order_id=OrderId(head.order_id),
-        user_id=UserId(head.user_id),
-        lines=tuple(lines),
-        status=OrderStatus(head.status),
-        total_amount=head.total_amount,
-        discount_amount=head.discount_amount,
-        payable_amount=head.payable_amount,
-        coupon_id=head.coupon_id,
-        created_at_ms=head.created_at_ms,
-        expires_at_ms=head.expires_at_ms,
-        paid_at_ms=head.paid_at_ms,
-        cancelled_at_ms=head.cancelled_at_ms,
-    )
+def _orders(heads: Found, lines: Found) -> Rows[OrderId, Order]:
+    listed: dict[str, list[OrderLine]] = {head[0]: [] for head in heads}
+    for order_id, product_id, unit_price, quantity in lines:
+        listed[order_id].append(OrderLine(ProductId(product_id), unit_price, quantity))
+    return Rows({OrderId(head[0]): _order(listed[head[0]], *head) for head in heads})
+
+
+def _order(
+    lines: list[OrderLine], order_id: Any, user_id: Any, status: str, *others: Any
+) -> Order:
+    return Order(order_id, user_id, tuple(lines), OrderStatus(status), *others)
 
 
 def save_orders(writes: Writes, rows: Rows[OrderId, Order]) -> None:
     """Save new orders with their lines, and the status of those that were paid or cancelled."""
-    moved = [
-        {
-            "order_id": order.order_id,
-            "status": order.status.value,
-            "paid_at_ms": order.paid_at_ms,
-            "cancelled_at_ms": order.cancelled_at_ms,
-        }
-        for order in rows.updated()
-    ]
     added = rows.added()
-    writes.update(orders, moved)
-    writes.insert(orders, map(_order_row, added))
-    lines = [row for order in added for row in _line_rows(order)]
-    writes.insert(order_lines, lines)
+    writes.update(orders, _columns, map(_order_row, rows.updated()))
+    writes.insert(orders, _columns, map(_order_row, added))
+    writes.insert(order_lines, _line_names, (row for order in added for row in _line_rows(order)))
 
 
-def _order_row(order: Order) -> dict[str, Any]:
-    row = {name: getattr(order, name) for name in _columns}
-    return {**row, "status": order.status.value}
+_order_row = attrgetter(*_columns)
 
 
-def _line_rows(order: Order) -> list[dict[str, Any]]:
+def _line_rows(order: Order) -> list[Row]:
     return [
-        {
-            "order_id": order.order_id,
-            "position": position,
-            "product_id": line.product_id,
-            "unit_price": line.unit_price,
-            "quantity": line.quantity,
-        }
+        (order.order_id, position, line.product_id, line.unit_price, line.quantity)
         for position, line in enumerate(order.lines)
     ]

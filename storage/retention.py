@@ -53,8 +53,8 @@ class Pruned:
         return LogPartition(self.epoch, self.topic, self.partition)
 
 
-_row_of = reader_of(Pruned)
-_columns = [pruned_partitions.c[name] for name in Pruned.__dataclass_fields__]
+_names, _row_of = reader_of(Pruned)
+_columns = [pruned_partitions.c[name] for name in _names]
 _place_columns = [command_log.c[name] for name in LogPartition._fields]
 
 
@@ -83,7 +83,7 @@ async def lock_pruned(connection: AsyncConnection, place: LogPartition) -> Prune
     """
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     begun = insert(pruned_partitions).on_conflict_do_nothing()
-    await connection.execute(begun, _row_of(Pruned(*place)))
+    await connection.execute(begun, dict(zip(_names, _row_of(Pruned(*place)), strict=True)))
     query = sa.select(*_columns).where(*_at(pruned_partitions, place)).with_for_update()
     return Pruned(*(await connection.execute(query)).one())
 

@@ -12,18 +12,19 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.sets import array_of
 
-Row = dict[str, Any]
+Names = tuple[str, ...]
+Row = tuple[Any, ...]
 
 
-def reader_of(kind: type) -> Callable[[Any], Row]:
-    """Make a function that lists an entity's fields by name. Enums must be text already."""
-    names = [field.name for field in fields(kind)]
-    values = attrgetter(*names)
-    return lambda entity: dict(zip(names, values(entity), strict=True))
+def reader_of(kind: type) -> tuple[Names, Callable[[Any], Row]]:
+    """List an entity's fields, and make a function that reads them. Enums must be text already."""
+    names = tuple(field.name for field in fields(kind))
+    return names, attrgetter(*names)
 
 
 class _Form(NamedTuple):
@@ -31,7 +32,7 @@ class _Form(NamedTuple):
 
     verb: Literal["insert", "update"]
     table: sa.Table
-    names: tuple[str, ...]
+    names: Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,51 +44,54 @@ class _Write:
 class Writes:
     """Rows to insert and to update, gathered until they are written together.
 
-    No row may be in two writes: they all happen at once.
+    No row may be in two writes: they all happen at once. Rows are tuples of what `names` says.
     """
 
     def __init__(self) -> None:
         self._writes: list[_Write] = []
 
-    def insert(self, table: sa.Table, rows: Iterable[Row]) -> None:
-        """Gather rows to insert by column name, all with the same columns."""
-        self._gather("insert", table, list(rows))
+    def insert(self, table: sa.Table, names: Names, rows: Iterable[Row]) -> None:
+        """Gather rows to insert."""
+        self._gather(_Form("insert", table, names), rows)
 
-    def update(self, table: sa.Table, rows: Iterable[Row]) -> None:
-        """Gather rows to change; the primary key's columns tell which, the others what."""
-        self._gather("update", table, list(rows))
+    def update(self, table: sa.Table, names: Names, rows: Iterable[Row]) -> None:
+        """Gather rows that stand differently now, whole: all columns that may not be empty."""
+        self._gather(_Form("update", table, names), rows)
 
-    def _gather(self, verb: Literal["insert", "update"], table: sa.Table, rows: list[Row]) -> None:
-        if rows:
-            self._writes.append(_Write(_Form(verb, table, tuple(rows[0])), rows))
+    def _gather(self, form: _Form, rows: Iterable[Row]) -> None:
+        if listed := list(rows):
+            self._writes.append(_Write(form, listed))
 
     async def flush(self, connection: AsyncConnection) -> None:
         """Write all that was gathered, in the order of gathering where that matters."""
         writes, self._writes = self._writes, []
         if connection.dialect.name == "sqlite":
             for write in writes:
-                await connection.execute(_for_each_row(write.form), _parameters(write.rows))
+                await connection.execute(_for_each_row(write.form), _parameters(write))
         elif writes:
             statement = _all_at_once(tuple(write.form for write in writes))
             await connection.execute(statement, _arrays(writes))
 
 
-async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Iterable[Row]) -> None:
-    """Insert rows by column name, all with the same columns; nothing for none."""
+async def insert_rows(
+    connection: AsyncConnection, table: sa.Table, names: Names, rows: Iterable[Row]
+) -> None:
+    """Insert rows; nothing for none."""
     writes = Writes()
-    writes.insert(table, rows)
+    writes.insert(table, names, rows)
     await writes.flush(connection)
 
 
-def _parameters(rows: list[Row]) -> list[Row]:
-    return [{f"set_{name}": value for name, value in row.items()} for row in rows]
+def _parameters(write: _Write) -> list[dict[str, Any]]:
+    names = [f"set_{name}" for name in write.form.names]
+    return [dict(zip(names, row, strict=True)) for row in write.rows]
 
 
-def _arrays(writes: list[_Write]) -> dict[str, list[Any]]:
+def _arrays(writes: list[_Write]) -> dict[str, Row]:
     return {
-        f"all_{number}_{name}": [row[name] for row in write.rows]
+        f"all_{number}_{name}": values
         for number, write in enumerate(writes)
-        for name in write.form.names
+        for name, values in zip(write.form.names, zip(*write.rows, strict=True), strict=True)
     }
 
 
@@ -112,7 +116,7 @@ def _all_at_once(forms: tuple[_Form, ...]) -> sa.Select[Any]:
     return sa.select(sa.literal_column("1", sa.Integer)).add_cte(*parts)
 
 
-def _from_arrays(form: _Form, number: int) -> sa.Insert | sa.Update:
+def _from_arrays(form: _Form, number: int) -> sa.Insert:
     table, names = form.table, form.names
     kinds = {name: table.c[name].type for name in names}
     arrays = [
@@ -120,11 +124,11 @@ def _from_arrays(form: _Form, number: int) -> sa.Insert | sa.Update:
     ]
     columns = [sa.column(name, kind) for name, kind in kinds.items()]
     given = sa.func.unnest(*arrays).table_valued(*columns, name=f"given_{number}").render_derived()
+    insert = postgresql.insert(table).from_select(list(names), sa.select(*given.columns))
     if form.verb == "insert":
-        return sa.insert(table).from_select(list(names), sa.select(*given.columns))
+        return insert
+    # A join of arrays and table may be planned as a walk over the table. This is never one:
+    # each row is looked up by its key.
     keys = [column.name for column in table.primary_key]
-    return (
-        sa.update(table)
-        .where(*(table.c[name] == given.c[name] for name in keys))
-        .values({name: given.c[name] for name in names if name not in keys})
-    )
+    moved = {name: insert.excluded[name] for name in names if name not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=moved)

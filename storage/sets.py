@@ -53,9 +53,13 @@ class _OneOf(FunctionElement[bool]):
     inherit_cache = True
 
 
-def one_of(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
-    """Say that a column is one of the values in the parameter of this name, a list."""
-    return _OneOf(column, sa.bindparam(name, type_=_Listed(column.type)))
+def one_of(column: sa.Column[Any], name: str, *found: sa.Select[Any]) -> sa.ColumnElement[bool]:
+    """Say that a column is one of the values in the parameter of this name, a list.
+
+    Or one of those that queries of one column find. An index of the column is used for all.
+    """
+    listed = sa.bindparam(name, type_=_Listed(column.type))
+    return _OneOf(column, listed, *(query.scalar_subquery() for query in found))
 
 
 class _AnyPair(FunctionElement[bool]):
@@ -82,15 +86,19 @@ def any_pair(
 
 @compiles(_OneOf, "postgresql")
 def _one_of_array(element: _OneOf, compiler: Any, **options: Any) -> str:
-    column, listed = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} = ANY ({listed})"
+    column, *lists = (compiler.process(clause, **options) for clause in element.clauses)
+    # What a query finds stands in brackets already.
+    arrays = " || ARRAY".join(lists)
+    return f"{column} = ANY ({arrays})"
 
 
 @compiles(_OneOf, "sqlite")
 def _one_of_json(element: _OneOf, compiler: Any, **options: Any) -> str:
-    column, listed = (compiler.process(clause, **options) for clause in element.clauses)
-    # Both parts are the compiler's own text: a column's name and a parameter's mark.
-    return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608
+    column, listed, *found = (compiler.process(each, **options) for each in element.clauses)
+    # All parts are the compiler's own text: a column's name, a parameter's mark, queries.
+    values = [f"SELECT value FROM json_each({listed})"]  # noqa: S608
+    values += [f"SELECT * FROM {query}" for query in found]  # noqa: S608
+    return f"{column} IN ({' UNION ALL '.join(values)})"
 
 
 @compiles(_AnyPair, "postgresql")

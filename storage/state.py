@@ -1,34 +1,37 @@
-"""The working state of a batch: loaded with one query per table, saved in bulk."""
+"""The working state of a batch: all look-ups asked together, all changes written together."""
+
+from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.needs import Needs
 from domain.state import State
-from storage.coupons import load_coupons, load_user_coupons, save_coupons, save_user_coupons
-from storage.orders import load_orders, save_orders
-from storage.products import load_products, save_products
+from storage.coupons import ask_coupons, ask_named_copies, save_coupons, save_user_coupons
+from storage.lookups import Lookups, looked_up
+from storage.orders import ask_orders, save_orders
+from storage.products import ask_products, ask_to_write, save_products
 from storage.rows import Writes
-from storage.wallets import load_moved, load_wallets, save_wallets
+from storage.wallets import ask_moved, ask_wallets, save_wallets
 
 
 async def load_state(connection: AsyncConnection, needs: Needs) -> State:
     """Load all that a batch names. Products that it may write are locked, in id order."""
-    orders = await load_orders(connection, needs.orders)
-    coupons = await load_coupons(connection, needs.coupons)
-    product_ids = set(needs.products)
-    coupon_ids = needs.copies_by_coupon | {c.coupon_id for c in coupons.loaded.values()}
-    for order in orders.loaded.values() if needs.opens_orders else ():
-        product_ids.update(line.product_id for line in order.lines)
-        if order.coupon_id is not None:
-            coupon_ids.add(order.coupon_id)
-    return State(
-        wallets=await load_wallets(connection, needs.wallets),
-        products=await load_products(connection, product_ids, to_write=needs.writes_products),
-        coupons=coupons,
-        user_coupons=await load_user_coupons(connection, needs.copies_by_user, coupon_ids),
-        orders=orders,
-        moved=await load_moved(connection, needs.charges),
-    )
+    return await looked_up(connection, lambda lookups: ask_state(lookups, needs))
+
+
+def ask_state(lookups: Lookups, needs: Needs) -> Callable[[], State]:
+    """Gather the look-up of all that a batch names, see `load_state`."""
+    wallets = ask_wallets(lookups, needs.wallets)
+    coupons = ask_coupons(lookups, needs.coupons)
+    named = needs.orders | needs.created
+    orders = ask_orders(lookups, named)
+    if needs.writes_products:
+        products = ask_to_write(lookups, needs.products, named)
+    else:
+        products = ask_products(lookups, needs.products)
+    copies = ask_named_copies(lookups, needs, named)
+    moved = ask_moved(lookups, needs.charges)
+    return lambda: State(wallets(), products(), coupons(), copies(), orders(), moved())
 
 
 def save_state(writes: Writes, state: State) -> None:

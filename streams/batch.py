@@ -6,17 +6,28 @@ comes back is committed, and is to be published in this order.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.needs import needs_of
 from domain.state import State
-from storage.command_log import Disposition, LogRow, find_known, load_replayed, save_log_rows
+from storage.command_log import (
+    CommandKey,
+    Disposition,
+    Known,
+    LogRow,
+    ask_known,
+    load_replayed,
+    save_log_rows,
+)
 from storage.dead_letter_actions import save_closings
 from storage.engine import Database
-from storage.marks import Mark, lock_marks, save_marks
+from storage.lookups import Lookups
+from storage.marks import Mark, ask_marks, save_marks
 from storage.rows import Writes
-from storage.state import load_state, save_state
+from storage.state import ask_state, save_state
 from streams.codec import CommandReader, Incoming, Poison
 from streams.dead_letter_replays import load_replays
 from streams.decisions import BatchDecider, Rulebook, Writing, key_of
@@ -98,36 +109,40 @@ class BatchApplier:
 
         `condemned` are records that the database refuses: they become dead letters.
         """
-        records = list({record.place: record for record in records}.values())
-        topic = records[0].place.topic
-        async with self.database.begin() as connection:
-            marks = await lock_marks(connection, topic, {r.place.partition for r in records})
+        listed = {record.place: record for record in records}.values()
+        batch = [self._read(record, condemned or {}) for record in listed]
+        try:
+            return await self._apply(batch, verified, trusting=True)
+        except IntegrityError:
+            # What a command makes is there: its id is older than ids are remembered.
+            return await self._apply(batch, verified, trusting=False)
+
+    async def _apply(
+        self, batch: Sequence[Incoming], verified: Collection[Place], *, trusting: bool
+    ) -> list[LogRow]:
+        async with self.database.begin_batch() as connection:
+            marks, known, state = await _load(connection, batch, trusting=trusting)
             self._check_epoch(marks)
             left = {number: self.published.left(mark) for number, mark in marks.items()}
-            found = sort_out(records, marks, verified)
+            found = sort_out([incoming.record for incoming in batch], marks, verified)
+            topic = batch[0].record.place.topic
             applied = await self._load_applied(connection, topic, found.replayed, left)
-            writing = await self._apply_fresh(connection, found, marks.values(), condemned or {})
+            fresh = [each for each in batch if each.record.place in found.now_ms]
+            writing = Writing()
+            if fresh:
+                replays = await load_replays(connection, fresh)
+                decider = BatchDecider(self.rulebook, state, known, replays)
+                for incoming in fresh:
+                    decider.decide(incoming, found.now_ms[incoming.record.place])
+                for mark in marks.values():
+                    mark.published_offset = self.published.arrived(mark)
+                await _save(connection, decider, marks.values())
+                writing = decider.writing
         self.published.take(marks.values())
         note_batch([row.disposition for row in writing.rows], len(found.replayed))
         if found.fresh:
             self.note(writing)
         return applied + writing.rows
-
-    async def _apply_fresh(
-        self,
-        connection: AsyncConnection,
-        found: Sorted,
-        marks: Collection[Mark],
-        condemned: Mapping[Place, Poison],
-    ) -> Writing:
-        if not found.fresh:
-            return Writing()
-        incoming = [self._read(record, condemned) for record in found.fresh]
-        decided = await self._decide(connection, incoming, found.now_ms)
-        for mark in marks:
-            mark.published_offset = self.published.arrived(mark)
-        await _save(connection, decided, marks)
-        return decided.writing
 
     def _check_epoch(self, marks: Mapping[int, Mark]) -> None:
         for mark in marks.values():
@@ -139,28 +154,6 @@ class BatchApplier:
         incoming = self.reader.read(record)
         poison = condemned.get(record.place)
         return replace(incoming, poison=poison) if poison else incoming
-
-    async def _decide(
-        self,
-        connection: AsyncConnection,
-        incoming: Sequence[Incoming],
-        now_ms: Mapping[Place, int],
-    ) -> BatchDecider:
-        keys = [key for item in incoming if (key := key_of(item)) is not None]
-        known = await find_known(connection, keys)
-        replays = await load_replays(connection, incoming)
-        needs = needs_of(
-            item.command
-            for item in incoming
-            if item.command is not None
-            and item.poison is None
-            and (key_of(item) not in known or item.record.place in replays)
-        )
-        state = await load_state(connection, needs)
-        decider = BatchDecider(self.rulebook, state, known, replays)
-        for item in incoming:
-            decider.decide(item, now_ms[item.record.place])
-        return decider
 
     async def _load_applied(
         self,
@@ -189,6 +182,38 @@ class BatchApplier:
         decider = BatchDecider(self.rulebook, State(), {})
         incoming = self.reader.read(record)
         return decider.write(incoming, Disposition.REPEATED, told, record.timestamp_ms)
+
+
+class _Loaded(NamedTuple):
+    """What a batch begins with."""
+
+    marks: dict[int, Mark]
+    known: dict[CommandKey, Known]
+    state: State
+
+
+async def _load(
+    connection: AsyncConnection, batch: Sequence[Incoming], *, trusting: bool
+) -> _Loaded:
+    """Lock the marks, and load all that is known of these commands and what they name.
+
+    `trusting` takes it that nothing is there of what commands make under their own ids. The
+    database refuses it twice, so that is found out; looking each time would be for nothing.
+    """
+    topic, partitions = batch[0].record.place.topic, {i.record.place.partition for i in batch}
+    needs = needs_of(i.command for i in batch if i.command is not None and i.poison is None)
+    if trusting:
+        needs.charges, needs.created = set(), set()
+    while True:
+        lookups = Lookups()
+        marks = ask_marks(lookups, topic, partitions)
+        known = ask_known(lookups, (key for i in batch if (key := key_of(i)) is not None))
+        state = ask_state(lookups, needs)
+        await lookups.fetch(connection)
+        locked = marks()
+        # Whoever had to wait for a lock has read the rest before it. Now the locks are held.
+        if not locked.waited:
+            return _Loaded(locked.marks, known(), state())
 
 
 async def _save(connection: AsyncConnection, decided: BatchDecider, marks: Iterable[Mark]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from domain import coupons
 from domain.events import Reason, Refusal
 from domain.state import Decision
-from storage.marks import Mark
+from storage.marks import LockedMarks, Mark
 from streams import batch, publisher
 
 ONE_ROW_PER_RECORD = (
@@ -59,27 +59,30 @@ def event_lost() -> None:
 def double_application() -> None:
     """Nobody looks whether a command is known: a sender's retry is applied once more."""
 
-    async def find_none(_connection: Any, _keys: Any) -> dict[Any, Any]:
-        return {}
-
-    put(batch, "find_known", lambda _: find_none)
+    put(batch, "ask_known", lambda _: lambda _lookups, _keys: dict)
 
 
 def fence_removed() -> None:
     """Marks are remembered in the process and locked by nobody; the database is asked once."""
     remembered: dict[tuple[str, int], Mark] = {}
 
-    def remember(lock_marks: Any) -> Any:
-        async def marks(connection: Any, topic: str, partitions: Iterable[int]) -> dict[int, Mark]:
+    def remember(ask_marks: Any) -> Any:
+        def ask(lookups: Any, topic: str, partitions: Iterable[int]) -> Any:
             wanted = set(partitions)
             new = {number for number in wanted if (topic, number) not in remembered}
-            found = await lock_marks(connection, topic, new) if new else {}
-            remembered.update({(topic, number): mark for number, mark in found.items()})
-            return {number: remembered[topic, number] for number in wanted}
+            found = ask_marks(lookups, topic, new) if new else lambda: LockedMarks({}, False)
 
-        return marks
+            def marks() -> LockedMarks:
+                locked = found()
+                remembered.update({(topic, n): mark for n, mark in locked.marks.items()})
+                here = {number: remembered[topic, number] for number in wanted}
+                return LockedMarks(here, locked.waited)
 
-    put(batch, "lock_marks", remember)
+            return marks
+
+        return ask
+
+    put(batch, "ask_marks", remember)
 
 
 def number_skipped() -> None:

@@ -46,7 +46,6 @@ EVERYTHING = Needs(
     coupons={CODE},
     orders={ORDER_ID},
     copies_by_user={ANN, BOB},
-    opens_orders=True,
     writes_products=True,
 )
 ENTRY = BalanceEntry(ANN, command_id(1), EntryKind.CHARGE, 1_000, 1_000, NOW_MS)
@@ -148,7 +147,7 @@ async def test_lines_come_back_in_their_order(database: Database) -> None:
 
 async def test_a_payment_loads_what_its_order_names(database: Database) -> None:
     await save(database, *SHOP)
-    named = Needs(wallets={ANN}, orders={ORDER_ID}, copies_by_user={ANN}, opens_orders=True)
+    named = Needs(wallets={ANN}, orders={ORDER_ID}, copies_by_user={ANN}, writes_products=True)
     found = {type(row).__name__ for row in await load(database, named)}
     assert found == {"Wallet", "Product", "UserCoupon", "Order"}
 
