@@ -18,6 +18,11 @@ HEAD = (
 SHOPS = (
     "| shop | rows | GB | after the run | filled in s | started in s |\n|---|--:|--:|--:|--:|--:|"
 )
+READ_SO = """How to read it: CPU is that of edge, worker and database; a read's without the worker.
+After each checkpoint PostgreSQL writes a page whole into its log (WAL), 8 kB, when it is first
+changed. In a small database that happens to few pages; in a big one nearly every new row of an
+index that is ordered by chance meets another page. So the log grows, the more so the more often
+it checkpoints (`max_wal_size`, `checkpoint_timeout`)."""
 TOUCHED_SHOWN = 8
 """So many tables and indexes of each work are told, those that have grown the most."""
 
@@ -82,7 +87,7 @@ def to_markdown(found: Found) -> str:
     works = list(dict.fromkeys(each.work for each in found.rounds))
     table = [_row(found, work, side) for work in works for side in ("empty", "full")]
     grown = [line for work in works for line in _grown(found, work)]
-    return "\n".join([*lines, "", SHOPS, *rows, "", HEAD, *table, "", *grown])
+    return "\n".join([*lines, "", SHOPS, *rows, "", HEAD, *table, "", READ_SO, "", *grown])
 
 
 def _row(found: Found, work: str, side: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.growth.__main__ import options_of, parse
-from benchmarks.growth.measuring import Found, ShopRound
-from benchmarks.growth.report import figures, ratios
+from benchmarks.growth.measuring import Found, Shop, ShopRound
+from benchmarks.growth.report import figures, ratios, to_markdown
 from benchmarks.growth.rows import fillings
 from benchmarks.growth.size import EMPTY, FULL, Size
 from benchmarks.growth.touched import since
@@ -106,3 +106,14 @@ def test_charges_of_a_user_come_in_turns() -> None:
     users = [1 + n * 7_919 % SMALL.users for n in range(SMALL.charges)]
     assert set(users) == set(range(1, SMALL.users + 1))
     assert all(one != other for one, other in pairwise(users))
+
+
+def test_the_table_has_a_row_for_each_work_and_shop_and_names_what_is_touched_more() -> None:
+    rounds = [a_round("charge", "empty", 1, 1.0), a_round("charge", "full", 1, 1.2)]
+    rounds[0].touched = {"wallets_pk": 200, "WAL bytes": 90_000}
+    rounds[1].touched = {"wallets_pk": 300, "WAL bytes": 150_000}
+    shop = Shop("full", FULL.rows(), 300.0, 4.0, 12_000_000_000)
+    lines = to_markdown(Found(circumstances("-"), 100.0, [shop], rounds)).splitlines()
+    assert "| charge | full | 6.00 | 6.00 | 0.00 | 12.00 | 1.20 | 1.20 to 1.20 |" in "".join(lines)
+    assert [line for line in lines if line.startswith("| full | ") and "12.00" in line]
+    assert lines[-1] == "- charge, blocks per request: wallets_pk 2.00 to 3.00"
