@@ -8,13 +8,17 @@ from pathlib import Path
 # Below the range that Linux and macOS draw client ports from: a client that keeps trying a dead
 # server's port inside that range can connect to itself, and then the server cannot come back.
 LOWEST, HIGHEST = 20_000, 32_000
+# A server takes its time until it listens: so long its port looks free to whoever asks next.
+_given: set[int] = set()
 
 
 def free_port(preferred: int = 0) -> int:
-    """The preferred port if nobody listens there, else a random free one."""
-    candidates = (random.randint(LOWEST, HIGHEST) for _ in range(1000))  # noqa: S311
+    """The preferred port if nobody listens there, else a random free one, given to nobody else."""
+    drawn = (random.randint(LOWEST, HIGHEST) for _ in range(1000))  # noqa: S311
+    candidates = (port for port in drawn if port not in _given)
     for port in (preferred, *candidates) if preferred else candidates:
         if not why_not("127.0.0.1", port):
+            _given.add(port)
             return port
     message = "no free port on 127.0.0.1"
     raise OSError(message)

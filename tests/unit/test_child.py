@@ -1,6 +1,7 @@
 """A child process dies with us, however we die, and writes to a log of its own."""
 
 import os
+import random
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from app.services.folder import FolderLock, holder
 from app.services.ports import free_port, noted_port, remembered_port, why_not
 from app.services.service import last_words
 from app.services.tether import CAP_DAC_READ_SEARCH
+from tests.client import SECONDS_MAX
 from tests.processes import is_alive, wait_until_dead
 
 PARENT = """
@@ -29,7 +31,7 @@ time.sleep(60)
 
 
 def wait_for_text(file: Path) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SECONDS_MAX
     while not (file.exists() and file.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -123,7 +125,7 @@ def test_a_server_keeps_its_port_while_it_is_free(tmp_path: Path) -> None:
     assert remembered_port(tmp_path / "new") == port
     listen = f"import socket; s = socket.create_server(('127.0.0.1', {port})); input()"
     with subprocess.Popen([sys.executable, "-c", listen], stdin=subprocess.PIPE) as other:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + SECONDS_MAX
         while not why_not("127.0.0.1", port):
             assert time.monotonic() < deadline
         assert remembered_port(tmp_path / "new") != port
@@ -139,3 +141,15 @@ def test_half_a_note_of_a_port_is_none(tmp_path: Path, text: str) -> None:
 
 def test_a_free_port_is_free() -> None:
     assert why_not("127.0.0.1", free_port()) == ""
+
+
+def test_a_free_port_is_given_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was given the first one may not listen there yet."""
+    first = free_port()
+    drawn = iter((first, first))
+    chance = random.randint
+    monkeypatch.setattr(
+        "app.services.ports.random.randint", lambda *range_: next(drawn, None) or chance(*range_)
+    )
+    assert free_port() != first
+    assert free_port(first) == first
