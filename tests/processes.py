@@ -3,6 +3,8 @@
 import subprocess
 import time
 
+from tests.client import SECONDS_MAX
+
 
 def is_alive(pid: int) -> bool:
     """A zombie is dead: only its parent has not heard of it."""
@@ -11,7 +13,7 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_until_dead(pid: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SECONDS_MAX
     while is_alive(pid):
         assert time.monotonic() < deadline, f"process {pid} outlives its parent"
         time.sleep(0.02)

@@ -25,6 +25,7 @@ from storage.marks import (
     save_marks,
 )
 from storage.products import load_products
+from tests.client import SECONDS_MAX
 from tests.contract.conftest import on_postgresql, written
 from tests.worlds import ANN, NOW_MS, TEA, line, order
 
@@ -49,7 +50,7 @@ async def still_waiting(task: asyncio.Task[object]) -> AsyncIterator[None]:
     await asyncio.wait({task}, timeout=WAIT_SECONDS)
     assert not task.done()
     yield
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, SECONDS_MAX)
 
 
 async def published_of(database: Database, offset: int, at: Mark) -> int:
@@ -130,7 +131,7 @@ async def test_a_worker_that_fails_leaves_the_mark(marked: Database, other: Data
 async def test_another_partitions_worker_does_not_wait(marked: Database, other: Database) -> None:
     async with marked.begin() as connection:
         await lock_marks(connection, TOPIC, [0])
-        assert await asyncio.wait_for(move(other, 1), 5) == 0
+        assert await asyncio.wait_for(move(other, 1), SECONDS_MAX) == 0
 
 
 async def test_a_snapshot_sees_one_moment(marked: Database, other: Database) -> None:
@@ -207,7 +208,7 @@ async def test_an_order_of_a_locked_product_does_not_wait(
         await add_product(connection)
     async with database.begin() as connection:
         await load_products(connection, [ProductId(TEA)], to_write=True)
-        await asyncio.wait_for(add_order(), 5)
+        await asyncio.wait_for(add_order(), SECONDS_MAX)
 
 
 async def test_the_newest_log_epoch_counts(database: Database) -> None:

@@ -8,6 +8,7 @@ import pytest
 from app.services.child import Child, Launch
 from app.services.errors import StartError
 from app.services.keep import LONGEST_WAIT_SECONDS, Keep, wait_after
+from tests.client import SECONDS_MAX
 
 
 def leaving_with(code: int) -> Child:
@@ -30,7 +31,7 @@ def test_a_child_that_left_is_started_again() -> None:
     first, second = children
     keep.start("it", lambda: children.pop(0))
     first.process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SECONDS_MAX
     while not keep.tend():
         assert time.monotonic() < deadline
         keep.pause(0.01)
