@@ -34,8 +34,8 @@ SMOKE = Plan(
     works=("charge", "coupon", "orders"),
     connections=(64,),
     rounds=1,
-    seconds=5,
-    warm_seconds=2,
+    seconds=4,
+    warm_seconds=1,
     styles=("mapped",),
     single_rounds=0,
 )
