@@ -11,6 +11,7 @@ import faust
 from faust.web import Request, Response, View
 
 from streams.consumer import CommittedTransport
+from streams.haul_consumer import HaulTransport
 from streams.health import WorkerHealth
 from streams.intake import Intake
 from streams.metrics import CONTENT_TYPE, render
@@ -33,7 +34,9 @@ class FaustSettings:
     session_timeout_seconds: float = 8.0
 
 
-def create_faust_app(settings: FaustSettings) -> Any:
+def create_faust_app(
+    settings: FaustSettings, transport: type[CommittedTransport] = CommittedTransport
+) -> Any:
     """Make a Faust app with the settings that every worker of ours needs."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = faust.App(
@@ -63,7 +66,7 @@ def create_faust_app(settings: FaustSettings) -> Any:
         web_tables_enabled=False,
         web_router_enabled=False,
     )
-    app.transport = CommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
+    app.transport = transport(app.conf.broker_consumer, app, loop=app.loop)
     _add_metrics_view(app)
     return app
 
@@ -83,7 +86,9 @@ def create_command_app(
     settings: FaustSettings, topics: Topics, intake: Intake, health: WorkerHealth
 ) -> Any:
     """Make the app with one agent per command topic; each is serial over its partitions."""
-    app = create_faust_app(settings)
+    app = create_faust_app(settings, HaulTransport)
+    # What one batch may hold is fetched at once: so no haul is larger.
+    app.conf.broker_max_poll_records = intake.batch_max
 
     def commands(name: str) -> Any:
         return app.topic(name, key_type=bytes, value_type=bytes)

@@ -58,7 +58,9 @@ class _Thread(driver.AIOKafkaConsumerThread):
                 await client.close()
 
 
-class _Consumer(driver.Consumer):
+class CommittedConsumer(driver.Consumer):
+    """Faust's consumer, reading what is committed."""
+
     def _new_consumer_thread(self) -> Any:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
@@ -66,4 +68,4 @@ class _Consumer(driver.Consumer):
 class CommittedTransport(driver.Transport):
     """Faust's transport with that consumer."""
 
-    Consumer = _Consumer
+    Consumer = CommittedConsumer

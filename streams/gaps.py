@@ -34,8 +34,8 @@ class GapCloser:
         self._seen = starts
 
     async def _close(self, key: Partition, start: int, end: int) -> None:
-        if await self._log_reader.read(*key, start, end):
-            # These are commands; their agent is busy, or waits for the database.
+        if await self._log_reader.read(*key, start, end, least=1):
+            # There are commands; their agent is busy, or waits for the database.
             return
         async with self._database.begin() as connection:
             await move_mark(connection, key, (start, end), self._epoch)

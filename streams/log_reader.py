@@ -126,8 +126,10 @@ class LogReader:
                     del wanted[topic, number]
         return found
 
-    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
-        """Read the records from `first` up to `end`, about a chunk; empty if there are none.
+    async def read(
+        self, topic: str, partition: int, first: int, end: int, *, least: int = CHUNK_RECORDS
+    ) -> list[Record]:
+        """Read the records from `first` up to `end`, so many at least; empty if there are none.
 
         `end` must not be past the end of the log.
         Raises LogGoneError where the log begins after `first`.
@@ -138,14 +140,14 @@ class LogReader:
             raise LogGoneError(message)
         tp = TopicPartition(topic, partition)
         async with self._assigned([tp]):
-            return await self._read(tp, first, end)
+            return await self._read(tp, first, end, least)
 
-    async def _read(self, tp: TopicPartition, first: int, end: int) -> list[Record]:
+    async def _read(self, tp: TopicPartition, first: int, end: int, least: int) -> list[Record]:
         assert self._consumer is not None
         self._consumer.seek(tp, first)
         records: list[Record] = []
         # The position moves past markers and aborted records too, which are never returned.
-        while len(records) < CHUNK_RECORDS and await self._consumer.position(tp) < end:
-            fetched = await self._consumer.getmany(timeout_ms=_FETCH_MS)
+        while len(records) < least and await self._consumer.position(tp) < end:
+            fetched = await self._consumer.getmany(timeout_ms=_FETCH_MS, max_records=least)
             records += [record_of(m) for m in fetched.get(tp, ()) if m.offset < end]
         return records

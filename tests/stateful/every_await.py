@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
+from faust.types import TP
 
 from storage.engine import Database
 from storage.marks import load_marks
@@ -20,9 +21,11 @@ from streams.applying import PersistentApplier
 from streams.batch import BatchApplier
 from streams.catching_up import Span, apply_missed, read_missed
 from streams.codec import CommandReader
+from streams.hauls import Haul
 from streams.health import WorkerHealth
 from streams.intake import Intake
 from streams.left_behind import LeftBehind
+from streams.log_reader import CHUNK_RECORDS
 from streams.publisher import Publisher
 from streams.records import LOG_APPEND_TIME, Record
 from tests.stateful.log_in_memory import TOPICS, LogInMemory
@@ -37,9 +40,11 @@ ARRIVAL_SECONDS = 0.05
 class ReadLog(LogInMemory):
     """A log that takes its time to be read."""
 
-    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
+    async def read(
+        self, topic: str, partition: int, first: int, end: int, *, least: int = CHUNK_RECORDS
+    ) -> list[Record]:
         await asyncio.sleep(0)
-        return await super().read(topic, partition, first, end)
+        return await super().read(topic, partition, first, end, least=least)
 
 
 Sent = tuple[str, bytes | None, bytes, int | None, int | None]
@@ -208,28 +213,40 @@ class Process:
 
 
 class Stream:
-    """What an agent iterates: the events of one topic; at its end it waits for their ends."""
+    """What an agent iterates: the hauls of one topic; at its end it waits for their ends.
+
+    It is the app, its monitor and its consumer too, as far as these are asked.
+    """
+
+    consumer_generation_id = 1
 
     def __init__(self, process: Process, records: Sequence[Record]) -> None:
         self.enable_acks = True
-        self.current_event: Any = None
+        self.app = self.consumer = self.monitor = self.flow_control = self
         self.channel = SimpleNamespace(queue=self)
+        self.unacked: set[Haul] = set()
+        self.stream_inbound_time: dict[TP, float] = {}
         self._process = process
-        self._waiting = deque(records)
+        self._waiting = deque(self._haul_of(record) for record in records)
         self._open = len(records)
         self._finished = asyncio.Event()
 
     def empty(self) -> bool:
         return not self._waiting
 
-    async def __aiter__(self) -> AsyncIterator[None]:
+    def get_nowait(self) -> Haul:
+        return self._waiting.popleft()
+
+    def is_active(self) -> bool:
+        return True
+
+    async def __aiter__(self) -> AsyncIterator[Haul]:
         while self._waiting:
-            self.current_event = self._event_of(self._waiting.popleft())
-            yield
+            yield self._waiting.popleft()
         if self._open:
             await self._finished.wait()
 
-    def _event_of(self, record: Record) -> Any:
+    def _haul_of(self, record: Record) -> Haul:
         topic, partition, offset = record.place
         message = SimpleNamespace(
             topic=topic,
@@ -238,18 +255,19 @@ class Stream:
             key=record.key,
             value=record.value,
             headers=(),
-            timestamp=record.timestamp_ms / 1000,
+            timestamp=record.timestamp_ms,
             timestamp_type=LOG_APPEND_TIME,
         )
-        return SimpleNamespace(message=message, ack=lambda: self._ack(partition, offset))
+        return Haul(TP(topic, partition), [message], self.consumer_generation_id)
 
-    def _ack(self, partition: int, offset: int) -> None:
+    def acknowledge(self, hauls: Sequence[Haul]) -> None:
         if self._process.is_gone:
             return
         acknowledged = self._process.outside.acknowledged
-        assert acknowledged.get(partition, -1) < offset
-        acknowledged[partition] = offset
-        self._open -= 1
+        for haul in hauls:
+            assert acknowledged.get(haul.partition, -1) < haul.offset
+            acknowledged[haul.partition] = haul.offset
+        self._open -= len(hauls)
         if not self._open:
             self._finished.set()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from streams.codec import partition_of
 from streams.kinds import KINDS
-from streams.log_reader import LogReader
+from streams.log_reader import CHUNK_RECORDS, LogReader
 from streams.records import LOG_APPEND_TIME, Place, Record
 from streams.topics import topics_of
 
@@ -66,9 +66,11 @@ class LogInMemory(LogReader):
         """Every record of a topic, in the order of appending."""
         return [sent.record for place, sent in self.sent.items() if place.topic == topic]
 
-    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
+    async def read(
+        self, topic: str, partition: int, first: int, end: int, *, least: int = CHUNK_RECORDS
+    ) -> list[Record]:
         places = [Place(topic, partition, offset) for offset in range(first, end)]
-        return [self.sent[place].record for place in places if place in self.sent]
+        return [self.sent[place].record for place in places if place in self.sent][:least]
 
 
 def topic_of(kind: str) -> str:

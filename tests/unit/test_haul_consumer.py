@@ -1,0 +1,132 @@
+"""What is fetched, handed on to agents: on a real Faust app, without a broker."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import faust
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from faust.types import TP
+
+from streams.haul_consumer import WAITING_RECORDS_MAX, HaulConsumer, HaulTransport
+from streams.records import LOG_APPEND_TIME
+
+HOT, QUIET = TP("hot", 0), TP("quiet", 0)
+
+
+def message_at(tp: TP, offset: int) -> Any:
+    return ConsumerRecord(
+        tp.topic, tp.partition, offset, 1000, LOG_APPEND_TIME, b"1", b"{}", None, 1, 2, ()
+    )
+
+
+class Fed(HaulConsumer):
+    """A consumer that is given its records, and remembers when it began anew."""
+
+    seeks = 0
+
+    async def _getmany(self, wanted: Any, _seconds_max: float) -> dict[TopicPartition, list[Any]]:
+        self.asked_for = set(wanted)
+        self.meanwhile()
+        return {TopicPartition(*tp): messages for tp, messages in self.given.items()}
+
+    async def perform_seek(self) -> None:
+        self.seeks += 1
+
+    def give(self, tp: TP, *offsets: int) -> None:
+        self.given = {tp: [message_at(tp, offset) for offset in offsets]}
+
+    given: dict[TP, list[Any]]
+    asked_for: set[TP]
+    meanwhile: Callable[[], None]
+
+
+class FedTransport(HaulTransport):
+    Consumer = Fed
+
+
+@pytest.fixture
+async def fed() -> AsyncIterator[Any]:
+    """A consumer at work, with an agent's channel for each of two topics."""
+    app = faust.App("fed", broker="kafka://nowhere", monitor=faust.Monitor())
+    app.transport = FedTransport("kafka://nowhere", app)
+    for tp in (HOT, QUIET):
+        channel = app.topic(tp.topic, value_type=bytes).clone(is_iterator=True)
+        app.topics._topic_name_index[tp.topic].add(channel)
+        app.topics._tp_index[tp].add(channel)
+    consumer: Any = app.consumer
+    consumer._set_active_tps({HOT, QUIET})
+    consumer.meanwhile = lambda: None
+    app.flow_control.resume()
+    yield consumer
+    consumer._thread.thread_loop.close()
+
+
+def waiting(consumer: Any, tp: TP = HOT) -> list[list[int]]:
+    """The offsets of the hauls that wait for an agent."""
+    (channel,) = consumer.app.topics._tp_index[tp]
+    return [[message.offset for message in haul.messages] for haul in channel.queue._queue]
+
+
+async def test_what_is_fetched_waits_for_its_agent_as_it_came(fed: Any) -> None:
+    for offsets in ((3, 4), (5, 8)):
+        fed.give(HOT, *offsets)
+        await fed._fetch()
+    assert waiting(fed) == [[3, 4], [5, 8]]
+    assert waiting(fed, QUIET) == []
+    assert fed.seeks == 0
+
+
+async def test_what_was_handed_on_before_is_left_out(fed: Any) -> None:
+    for offsets in ((3, 4), (4, 5), (3, 4)):
+        fed.give(HOT, *offsets)
+        await fed._fetch()
+    assert waiting(fed) == [[3, 4], [5]]
+
+
+def stops(consumer: Any) -> None:
+    consumer.stop_flow()
+
+
+def suspends(consumer: Any) -> None:
+    consumer.app.flow_control.suspend()
+
+
+def moves(consumer: Any) -> None:
+    consumer.app.consumer_generation_id += 1
+
+
+def pauses(consumer: Any) -> None:
+    consumer.pause_partitions({HOT})
+
+
+@pytest.mark.parametrize("happens", [stops, suspends, moves, pauses])
+async def test_what_is_fetched_while_partitions_move_is_fetched_again(
+    fed: Any, happens: Callable[[Any], None]
+) -> None:
+    fed.give(HOT, 3, 4)
+    fed.meanwhile = lambda: happens(fed)
+    await fed._fetch()
+    assert waiting(fed) == []
+    assert fed.seeks == 1
+    assert fed._read_offset[HOT] is None
+
+
+async def test_nothing_is_fetched_for_an_agent_that_has_enough(fed: Any) -> None:
+    fed.give(HOT, *range(WAITING_RECORDS_MAX - 1))
+    await fed._fetch()
+    await fed._fetch()
+    assert fed.asked_for == {HOT, QUIET}
+    fed.give(HOT, WAITING_RECORDS_MAX)
+    await fed._fetch()
+    fed.give(QUIET, 1)
+    await fed._fetch()
+    assert fed.asked_for == {QUIET}
+    assert waiting(fed, QUIET) == [[1]]
+
+
+async def test_two_agents_of_one_topic_are_refused(fed: Any) -> None:
+    fed.app.topics._tp_index[HOT].add(fed.app.topic("hot", value_type=bytes))
+    fed.give(HOT, 1)
+    with pytest.raises(ValueError, match="too many values"):
+        await fed._fetch()
