@@ -21,7 +21,7 @@ PACKAGES = ("domain", "storage", "streams", "tables", "web", "app")
 _WIRE = {
     f"streams.{name}"
     for name in (
-        *("codec", "kinds", "outcomes", "records"),
+        *("bundle", "codec", "kinds", "outcomes", "records"),
         *("schemas", "topics", "wire", "wire_events"),
     )
 }

@@ -16,11 +16,14 @@ from storage.errors import Failure, failure_of
 from streams import codec, wire
 from streams.kinds import KINDS
 from streams.outcomes import Answer
+from streams.records import Partition
 from streams.service_watch import Watch
 from streams.topics import Topics
-from web.appender import Acknowledgement, Appender
+from web.appender import Appender
 from web.backlog import Limits, Line, is_stalled, retry_after
+from web.entry import Entry, Stage
 from web.lines import Lines
+from web.patience import Patience
 from web.problems import (
     KAFKA_AWAY,
     KAFKA_FULL,
@@ -32,12 +35,14 @@ from web.problems import (
     respond,
 )
 from web.requests import command_id_of, read_idempotency_key
-from web.results import Results
+from web.results import Results, Waiter
 from web.shapes import encode
 
 COMMANDS_PATH = "/api/v1/commands/"
 # The answer is late already; a database that is slower than this is as good as away.
 SAVE_SECONDS_MAX = 2.0
+# Fewer than this at a time do not wait for each other: they are sent at once.
+COMPANY = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +66,9 @@ def submission_of(request: web.Request, payload: wire.Shape) -> Submission:
 
 
 class Route(NamedTuple):
-    """Where a command goes: its topic, partition and key, and the line that waits there."""
+    """Where a command goes, and the line that waits there."""
 
-    topic: str
-    partition: int
-    key: bytes
+    partition: Partition
     line: Line
 
 
@@ -87,10 +90,10 @@ class CommandPath:
     def __init__(self, parts: Parts, limits: Limits, wait_seconds: float) -> None:
         self._parts = parts
         self._limits = limits
-        self._wait_seconds = wait_seconds
-        self._results_partition = str(parts.results.partition).encode()
+        self._patience = Patience(wait_seconds)
+        number = str(parts.results.partition).encode()
+        self._results_header = (codec.RESULTS_PARTITION, number)
         self._topics = {name: getattr(parts.topics, kind.topic) for name, kind in KINDS.items()}
-        self._times: set[asyncio.Timeout] = set()
         self.is_leaving = False
         self.is_closing = False
 
@@ -116,15 +119,13 @@ class CommandPath:
         """Refuse new commands; those on their way get so long, and are then answered as late."""
         self.is_leaving = self.is_closing = True
         await self._parts.results.finish(seconds_max)
-        for time_left in self._times:
-            if not time_left.expired():
-                time_left.reschedule(asyncio.get_running_loop().time())
+        self._patience.lose()
 
     def _route(self, payload: wire.Shape) -> Route:
         topic = self._topics[type(payload).__name__]
         key = codec.key_of(payload)
         partition = codec.partition_of(key, topic.partitions)
-        return Route(topic.name, partition, key, self._parts.lines.of(topic.name, partition))
+        return Route((topic.name, partition), self._parts.lines.of(topic.name, partition))
 
     def _admit(self, line: Line) -> None:
         parts = self._parts
@@ -146,46 +147,36 @@ class CommandPath:
 
     async def _carry(self, submission: Submission, route: Route, token: str) -> web.Response:
         results = self._parts.results
-        outcome = results.expect(token, submission.command_id)
-        handed: Acknowledgement | None = None
-        time_left = asyncio.timeout(self._wait_seconds)
-        self._times.add(time_left)
+        waiter = results.expect(token, submission.command_id)
+        self._patience.begin(waiter.future)
+        entry = self._entry(submission, token, route.line, waiter)
         try:
-            async with time_left:
-                handed = await self._append(submission, route, token)
-                handed.add_done_callback(
-                    partial(_note, submission.command_id, route.line, outcome)
-                )
-                return respond_with(submission.command_id, await outcome)
+            is_alone = results.awaited < COMPANY
+            self._parts.appender.append(entry, route.partition, is_alone=is_alone)
+            return respond_with(submission.command_id, await waiter.future)
         except TimeoutError:
-            if handed is None:
+            if entry.withdraw():
                 raise UnavailableError(KAFKA_FULL) from None
-            return await self._answer_late(submission, handed)
+            return await self._answer_late(submission, entry)
         finally:
-            self._times.remove(time_left)
-            if handed is None or handed.done():
-                results.forget(token)
-            else:
-                # It is still on its way: whoever asks for it is told that it is pending.
-                handed.add_done_callback(lambda _: results.forget(token))
+            self._patience.end(waiter.future)
+            entry.withdraw()
+            # While it is on its way, whoever asks for it is told that it is pending.
+            entry.then(partial(results.forget, token))
 
-    async def _append(self, submission: Submission, route: Route, token: str) -> Acknowledgement:
-        headers = [
-            (codec.REQUEST_TOKEN, token.encode()),
-            (codec.RESULTS_PARTITION, self._results_partition),
-        ]
-        return await self._parts.appender.append(
-            route.topic,
-            route.partition,
-            route.key,
+    def _entry(self, submission: Submission, token: str, line: Line, waiter: Waiter) -> Entry:
+        return Entry(
+            codec.key_of(submission.payload),
             codec.encode_command(submission.uuid, submission.payload),
-            headers=headers,
+            [(codec.REQUEST_TOKEN, token.encode()), self._results_header],
+            line=line,
+            waiter=waiter,
         )
 
-    async def _answer_late(self, submission: Submission, handed: Acknowledgement) -> web.Response:
+    async def _answer_late(self, submission: Submission, entry: Entry) -> web.Response:
         """Promise an outcome: only for what the broker has, and once the promise is on record."""
         command_id = submission.command_id
-        if not handed.done() or handed.cancelled() or handed.exception():
+        if entry.stage is not Stage.WRITTEN:
             raise OutcomeUnknownError(command_id)
         try:
             await self._remember(CommandKey(submission.principal, command_id))
@@ -204,19 +195,6 @@ class CommandPath:
             # Another request with the same key has promised the same at the same time.
             if failure_of(error) is not Failure.CONFLICT:
                 raise
-
-
-def _note(
-    command_id: str,
-    line: Line,
-    outcome: asyncio.Future[wire.CommandResult],
-    handed: Acknowledgement,
-) -> None:
-    """Take note of the broker's answer; a failed append leaves the outcome unknown."""
-    if not handed.cancelled() and handed.exception() is None:
-        line.note_written(handed.result().offset)
-    elif not outcome.done():
-        outcome.set_exception(OutcomeUnknownError(command_id))
 
 
 def respond_with(command_id: str, result: wire.CommandResult) -> web.Response:

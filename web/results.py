@@ -56,11 +56,16 @@ class Results:
         """The offset of the next result to be read; None until the start is fixed."""
         return self._position
 
-    def expect(self, token: str, command_id: str) -> asyncio.Future[wire.CommandResult]:
-        """Return the future of the result with this token; `forget` it in the end."""
-        future: asyncio.Future[wire.CommandResult] = asyncio.get_running_loop().create_future()
-        self._waiters[token] = Waiter(command_id, future)
-        return future
+    @property
+    def awaited(self) -> int:
+        """How many results requests wait for."""
+        return len(self._waiters)
+
+    def expect(self, token: str, command_id: str) -> Waiter:
+        """Return who waits for the result with this token; `forget` it in the end."""
+        waiter = Waiter(command_id, asyncio.get_running_loop().create_future())
+        self._waiters[token] = waiter
+        return waiter
 
     def forget(self, token: str) -> None:
         """Wait for this token no longer."""

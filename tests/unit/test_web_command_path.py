@@ -9,17 +9,17 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from aiokafka.errors import KafkaConnectionError
-from aiokafka.structs import RecordMetadata, TopicPartition
 
 from storage.engine import create_database
 from storage.migrate import upgrade_async
 from streams import wire
+from streams.records import Partition
 from streams.topics import topics_of
 from tests.edges import until
-from web.appender import Acknowledgement, Appender
+from web.appender import Appender
 from web.backlog import Limits
 from web.command_path import CommandPath, Parts, Submission
+from web.entry import Entry
 from web.lines import Lines
 from web.problems import KAFKA_FULL, OutcomeUnknownError, UnavailableError
 from web.results import Results
@@ -33,25 +33,24 @@ class Broker(Appender):
 
     def __init__(self) -> None:
         super().__init__("", TOPICS.commands)
-        self.handed: list[Acknowledgement] = []
-        self.open = asyncio.Event()
-        self.open.set()
-        self.fault: Exception | None = None
+        self.handed: list[Entry] = []
+        self.is_open = True
+        self.fault: UnavailableError | None = None
 
     @property
     def is_ready(self) -> bool:
         return True
 
-    async def append(self, *_record: Any, **_headers: Any) -> Acknowledgement:
-        await self.open.wait()
+    def append(self, entry: Entry, _to: Partition, *, is_alone: bool) -> None:
+        assert is_alone
         if self.fault:
             raise self.fault
-        self.handed.append(asyncio.get_running_loop().create_future())
-        return self.handed[-1]
+        if self.is_open:
+            entry.hand_over()
+            self.handed.append(entry)
 
     def acknowledge(self) -> None:
-        place = TopicPartition("user-commands", 0)
-        self.handed[-1].set_result(RecordMetadata(*place, place, 0, 0, 1, 0))
+        self.handed[-1].written(0)
 
 
 class Followed(Results):
@@ -119,8 +118,8 @@ async def test_what_the_broker_has_not_acknowledged_is_unknown_and_pending(edge:
 async def test_a_failed_acknowledgement_leaves_the_outcome_unknown_at_once(edge: Edge) -> None:
     requests = [edge.submit(charge()) for _ in range(2)]
     await edge.until_handed(2)
-    edge.broker.handed[0].set_exception(KafkaConnectionError())
-    edge.broker.handed[1].cancel()
+    for entry in edge.broker.handed:
+        entry.lose()
     for _ in range(5):
         await asyncio.sleep(0)
     assert all(request.done() for request in requests)
@@ -134,7 +133,7 @@ async def test_what_was_never_handed_over_is_plainly_unavailable(edge: Edge) -> 
     edge.broker.fault = UnavailableError(KAFKA_FULL)
     with pytest.raises(UnavailableError):
         await edge.submit(submission)
-    edge.broker.open.clear()
+    edge.broker.fault, edge.broker.is_open = None, False
     with pytest.raises(UnavailableError):
         await edge.submit(submission)
     assert not edge.results.is_awaited(submission.command_id)
@@ -148,8 +147,7 @@ async def test_a_path_that_is_closed_answers_what_waits_and_takes_nothing(edge: 
 
 
 async def test_an_outcome_that_comes_too_late_disturbs_nobody(edge: Edge) -> None:
-    future = edge.results.expect("token", "c")
-    future.cancel()
+    edge.results.expect("token", "c").future.cancel()
     await edge.results.finish(0.01)
     edge.results.forget("token")
     edge.results.forget("token")
