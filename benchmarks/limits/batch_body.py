@@ -142,7 +142,7 @@ async def _measure(
     url: str, kind: str, batch_sizes: Sequence[int], commands: int
 ) -> list[BatchBodyRate]:
     log = Log()
-    await _open_shop(url, log, kind, (commands + 10 * max(batch_sizes)) * len(batch_sizes))
+    await open_shop(url, log, kind, (commands + 10 * max(batch_sizes)) * len(batch_sizes))
     rates = []
     for size in batch_sizes:
         number = max(1, min(commands, size * 400) // size)
@@ -151,10 +151,10 @@ async def _measure(
     return rates
 
 
-async def _open_shop(url: str, log: Log, kind: str, commands: int) -> None:
+async def open_shop(url: str, log: Log, kind: str, commands: int) -> None:
     """Make what commands name: users with money, products, the coupon, orders to pay."""
-    await upgrade_async(_driver(url))
-    database = create_database(_driver(url), connections_max=1)
+    await upgrade_async(driver_url(url))
+    database = create_database(driver_url(url), connections_max=1)
     async with database.begin() as connection:
         await insert_log_epoch(connection, LogEpoch(EPOCH, "benchmark", START_MS))
         places = [(t.name, p) for t in TOPICS.commands for p in range(t.partitions)]
@@ -162,14 +162,14 @@ async def _open_shop(url: str, log: Log, kind: str, commands: int) -> None:
     shop: list[wire.Shape] = [wire.DefineCoupon("HOT", 10**9, 500)]
     shop += [wire.DefineProduct(n + 1, f"Product {n}", 100, 10**9) for n in range(PRODUCTS)]
     shop += [wire.ChargeBalance(n + 1, 5_000_000) for n in range(USERS)]
-    await _apply(database, log, map(log.record, shop), 1_000)
+    await apply_records(database, log, map(log.record, shop), 1_000)
     earlier = {"pay": ("create",), "cancel": ("create", "pay")}.get(kind, ())
     for work in earlier:
-        await _apply(database, log, islice(log.records(work), commands), 1_000)
+        await apply_records(database, log, islice(log.records(work), commands), 1_000)
     await database.dispose()
 
 
-async def _apply(database: Database, log: Log, records: Iterable[Record], size: int) -> int:
+async def apply_records(database: Database, log: Log, records: Iterable[Record], size: int) -> int:
     applier = BatchApplier(database, CommandReader(TOPICS), _RULES, published=log.published)
     waiting: dict[str, list[Record]] = {}
     for record in records:
@@ -188,14 +188,14 @@ async def _time(
     url: str, log: Log, work: tuple[str, int, int], round_trips: float
 ) -> BatchBodyRate:
     kind, size, number = work
-    database = create_database(_driver(url), connections_max=1)
+    database = create_database(driver_url(url), connections_max=1)
     try:
         # The first batches compile, prepare and warm up.
-        await _apply(database, log, islice(log.records(kind), size * 5), size)
+        await apply_records(database, log, islice(log.records(kind), size * 5), size)
         pids = await _server_pids(url)
         records = list(islice(log.records(kind), size * number))
         began, cpu, server = time.perf_counter(), time.process_time(), _cpu_ns(pids)
-        applied = await _apply(database, log, records, size)
+        applied = await apply_records(database, log, records, size)
         worker_us = (time.process_time() - cpu) * 1e6 / applied
         database_us = (_cpu_ns(pids) - server) / 1e3 / applied
         if applied != len(records):
@@ -211,10 +211,10 @@ async def _count_round_trips(url: str, log: Log, kind: str, size: int) -> float:
     """Count for one batch, after others that open the connection and prepare."""
     records = log.records(kind)
     async with counted(url) as (through, trips):
-        database = create_database(_driver(through), connections_max=1)
-        await _apply(database, log, islice(records, size * 3), size)
+        database = create_database(driver_url(through), connections_max=1)
+        await apply_records(database, log, islice(records, size * 3), size)
         before = trips()
-        await _apply(database, log, islice(records, size), size)
+        await apply_records(database, log, islice(records, size), size)
         told = trips() - before
         await database.dispose()
     return told
@@ -235,7 +235,7 @@ def _cpu_ns(pids: Iterable[int]) -> int:
     return 0
 
 
-def _driver(url: str) -> str:
+def driver_url(url: str) -> str:
     return url.replace("postgresql://", "postgresql+asyncpg://")
 
 

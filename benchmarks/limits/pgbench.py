@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from app.services.errors import StartError
 from app.services.postgres import binaries
 from benchmarks.cpu import cpu_seconds
-from benchmarks.limits.batch_body import Log, _apply, _driver, _open_shop
+from benchmarks.limits.batch_body import Log, apply_records, driver_url, open_shop
 from benchmarks.limits.literals import Script
 from benchmarks.limits.options import Options
 from benchmarks.services import Services
@@ -88,7 +88,7 @@ async def _measure(
     server, log = services.urls["database"], Log()
     commands = min(COMMANDS_MAX, size * BATCHES_MAX) // size * size
     async with temporary_database(server, "pgbench") as url:
-        await _open_shop(url, log, kind, commands)
+        await open_shop(url, log, kind, commands)
         async with temporary_database(server, "pgbench", url.rpartition("/")[2]) as copy:
             script = await taken_down(url, log, work, commands)
             file = folder / "pgbench.sql"
@@ -117,11 +117,11 @@ def _us(seconds: float, commands: int) -> float:
 async def taken_down(url: str, log: Log, work: tuple[str, int], commands: int) -> Script:
     """Apply commands in batches, and return every statement that this has sent."""
     kind, size = work
-    database = create_database(_driver(url), connections_max=1)
+    database = create_database(driver_url(url), connections_max=1)
     script = Script()
     try:
         with listening(script):
-            await _apply(database, log, islice(log.records(kind), commands), size)
+            await apply_records(database, log, islice(log.records(kind), commands), size)
     finally:
         await database.dispose()
     return script

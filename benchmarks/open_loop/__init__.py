@@ -11,7 +11,7 @@ counts from when it was due, not from when it was sent: what it waited for a fre
 for a generator that came late, is part of it. How late the generator was by itself is told too.
 
 The generator is our own: Debian has none that does this (hey is a closed loop with a limit, and
-there is no wrk2). Vegeta has to be built with Go first, counts from the sending, and took three
-times as much CPU for each request (2026-11-23: 200 to 220 microseconds against 72 to 75 at
+there is no wrk2). Vegeta has to be built with Go first, counts from the sending, and took two to
+three times as much CPU for each request (2026-11-23: 175 to 223 microseconds against 72 to 75 at
 1,000/s, on a machine that was busy with much else); it would share its cores with the servers.
 """
