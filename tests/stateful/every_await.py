@@ -35,6 +35,7 @@ from tests.stepping import Stepped
 USERS = TOPICS.user_commands.name
 BATCH_MAX = 3
 ARRIVAL_SECONDS = 0.05
+BUNDLE_RECORDS = 2
 
 
 class ReadLog(LogInMemory):
@@ -47,7 +48,24 @@ class ReadLog(LogInMemory):
         return await super().read(topic, partition, first, end, least=least)
 
 
-Sent = tuple[str, bytes | None, bytes, int | None, int | None]
+Sent = tuple[str, bytes | None, bytes, int, int | None]
+
+
+class Bundle:
+    """Two records on their way to one partition; a worker's batch needs some of them."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[bytes | None, bytes, int | None]] = []
+
+    def append(self, *, timestamp: int | None, key: bytes | None, value: bytes) -> object:
+        """Take a record; None where there is no room."""
+        if len(self.records) == BUNDLE_RECORDS:
+            return None
+        self.records.append((key, value, timestamp))
+        return self
+
+    def close(self) -> None:
+        """Take no more."""
 
 
 class Left(BaseException):
@@ -115,7 +133,11 @@ class Process:
         self._tasks: list[asyncio.Task[Any]] = []
         self.is_gone = False
         publisher: Any = Publisher("nowhere", TOPICS)
-        publisher._producer = SimpleNamespace(send=self._send)
+        # What a process that is gone would have sent is lost anyway: its producer never fails.
+        sender = SimpleNamespace(sender_task=SimpleNamespace(done=lambda: False))
+        publisher._producer = SimpleNamespace(
+            create_batch=Bundle, send_batch=self._send, _sender=sender
+        )
         self.publisher: Publisher = publisher
         self.applier = PersistentApplier(
             BatchApplier(self.database, CommandReader(TOPICS), RULEBOOK),
@@ -183,31 +205,23 @@ class Process:
             self.die()
             raise Left from error
 
-    async def _send(
-        self,
-        topic: str,
-        value: bytes,
-        *,
-        key: bytes | None,
-        partition: int | None = None,
-        timestamp_ms: int | None = None,
-    ) -> "asyncio.Future[None]":
+    async def _send(self, bundle: Bundle, topic: str, *, partition: int) -> "asyncio.Future[None]":
         await asyncio.sleep(0)
-        # Behind a record that it could not send, an idempotent producer sends none.
+        # Behind a bundle that it could not send, an idempotent producer sends none.
         self._refused = self._refused or self.harm.at_send(self)
         error = self._refused
         loop = asyncio.get_running_loop()
         sending = loop.create_future()
-        record = (topic, key, value, partition, timestamp_ms)
+        records = [(topic, key, value, partition, at_ms) for key, value, at_ms in bundle.records]
         # Long enough for the next batch to be applied meanwhile.
-        loop.call_later(ARRIVAL_SECONDS, self._arrive, sending, record, error)
+        loop.call_later(ARRIVAL_SECONDS, self._arrive, sending, records, error)
         return sending
 
     def _arrive(
-        self, sending: "asyncio.Future[None]", record: Sent, error: BaseException | None
+        self, sending: "asyncio.Future[None]", records: Sequence[Sent], error: BaseException | None
     ) -> None:
         if not self.is_gone and error is None:
-            self.outside.broker.append(record)
+            self.outside.broker.extend(records)
         if not sending.done():
             sending.set_exception(error) if error else sending.set_result(None)
 
