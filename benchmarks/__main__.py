@@ -18,6 +18,7 @@ from pathlib import Path
 
 from app.services.errors import StartError
 from benchmarks import report
+from benchmarks.alone import leave_if_worthless
 from benchmarks.load import sendable
 from benchmarks.parts import PARTS
 from benchmarks.pictures import draw
@@ -43,8 +44,7 @@ def main() -> None:
     pictures += draw(found.rounds, results)
     report.write_json(found, results)
     print(f"\n{report.page(found)}\n\nAll figures, and pictures: {results}")
-    if worthless := found.faults():
-        sys.exit("\n".join(["these figures are worthless:", *worthless]))
+    leave_if_worthless(found.faults())
     if arguments.publish:
         publish(found, pictures)
 

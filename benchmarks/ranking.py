@@ -22,7 +22,7 @@ from benchmarks.machine import ROOT, circumstances
 from benchmarks.paid_orders import Amount, fill_postgres, fill_sqlite
 from benchmarks.ranking_live import Live
 from benchmarks.ranking_load import Figures
-from benchmarks.services import real_services, work_folder
+from benchmarks.services import driver_url, real_services, work_folder
 from benchmarks.sides import temporary_database
 from storage.migrate import upgrade_async
 from tables.clock import now_ms
@@ -38,7 +38,7 @@ async def run(said: argparse.Namespace, folder: Path) -> str:
     with real_services(folder) as services:
         around.services = services.products
         async with temporary_database(services.urls["database"], "bench_ranking") as url:
-            driven = url.replace("postgresql://", "postgresql+asyncpg://")
+            driven = driver_url(url)
             tell(f"filling PostgreSQL with {amount.orders:,} orders")
             await upgrade_async(driven)
             await fill_postgres(url, amount)

@@ -71,6 +71,11 @@ def _start(service: Service, started: ExitStack) -> Child:
     return child
 
 
+def driver_url(url: str) -> str:
+    """Return PostgreSQL's URL as SQLAlchemy takes it, by asyncpg."""
+    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
 def with_path(url: str, path: str) -> str:
     """The same server, another database."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{path}"))

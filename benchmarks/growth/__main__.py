@@ -6,16 +6,12 @@ Exit 1: something did not add up, so the figures are worthless.
 """
 
 import argparse
-import asyncio
-import signal
 import sys
-import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import msgspec
-
-from app.services.errors import StartError
+from benchmarks.alone import leave_if_worthless, run_alone
 from benchmarks.growth.measuring import SMOKE, WRITES, Options, measure
 from benchmarks.growth.report import to_markdown
 from benchmarks.growth.size import FULL
@@ -25,19 +21,10 @@ from benchmarks.open_loop.works import READS
 def main() -> None:
     """Run, write, print."""
     asked = parse(sys.argv[1:])
-    # Whoever ends us politely gets what Ctrl-C gets: all children stop.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = asked.folder or Path(tempfile.mkdtemp(prefix="fairline-growth-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="fairline-bench-") as services:
-        try:
-            found = asyncio.run(measure(options_of(asked), Path(services)))
-        except (StartError, TimeoutError) as error:
-            sys.exit(f"not measured: {error}")
-    (folder / "growth.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    options = options_of(asked)
+    found, folder = run_alone("growth", asked.folder, partial(measure, options))
     print(f"\n{to_markdown(found)}\n\nAll figures: {folder}")
-    if found.faults:
-        sys.exit("\n".join(["these figures are worthless:", *found.faults]))
+    leave_if_worthless(found.faults)
 
 
 def options_of(asked: argparse.Namespace) -> Options:

@@ -5,16 +5,12 @@ and a picture, prints tables. Exit 1: something did not add up, so the figures a
 """
 
 import argparse
-import asyncio
-import signal
 import sys
-import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-import msgspec
-
-from app.services.errors import StartError
+from benchmarks.alone import leave_if_worthless, run_alone
 from benchmarks.limits.measuring import measure
 from benchmarks.limits.options import ALL_PARTS, SMOKE, Options
 from benchmarks.limits.report import draw, figures, to_markdown
@@ -23,22 +19,13 @@ from benchmarks.limits.report import draw, figures, to_markdown
 def main() -> None:
     """Run, write, print."""
     asked = parse(sys.argv[1:])
-    # Whoever ends us politely gets what Ctrl-C gets: all children stop.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = asked.folder or Path(tempfile.mkdtemp(prefix="fairline-limits-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="fairline-bench-") as services:
-        try:
-            found = asyncio.run(measure(options_of(asked), Path(services)))
-        except StartError as error:
-            sys.exit(f"not measured: {error}")
-    (folder / "limits.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    options = options_of(asked)
+    found, folder = run_alone("limits", asked.folder, partial(measure, options))
     draw(found, folder / "limits.svg")
     print(f"\n{to_markdown(found)}\n")
     print(*(f"{name}: {value:.3f}" for name, value in figures(found).items()), sep="\n")
     print(f"All figures, and a picture: {folder}")
-    if found.faults:
-        sys.exit("\n".join(["these figures are worthless:", *found.faults]))
+    leave_if_worthless(found.faults)
 
 
 def options_of(asked: argparse.Namespace) -> Options:

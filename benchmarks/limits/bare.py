@@ -14,6 +14,7 @@ from aiohttp import web
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from benchmarks.services import driver_url
 from storage.schema import wallets
 
 CONNECTIONS_MAX = 10
@@ -68,7 +69,7 @@ async def create_app(database_url: str, body_bytes: int) -> web.Application:
         database_url, max_size=CONNECTIONS_MAX, reset=_leave_as_it_is
     )
     app[ENGINE] = create_async_engine(
-        database_url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        driver_url(database_url),
         pool_size=CONNECTIONS_MAX,
         max_overflow=0,
     )

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -21,7 +20,8 @@ import asyncpg
 import msgspec
 
 from benchmarks.limits.round_trips import counted
-from benchmarks.services import with_path
+from benchmarks.services import driver_url
+from benchmarks.sides import temporary_database
 from storage.engine import Database, create_database
 from storage.marks import LogEpoch, Mark, insert_log_epoch, insert_marks
 from storage.migrate import upgrade_async
@@ -131,11 +131,8 @@ async def batch_body_rates(
 
     `database_url` is postgresql:// of any database there. Small batches get fewer commands.
     """
-    url = await _make_database(database_url)
-    try:
+    async with temporary_database(database_url, "bench") as url:
         return await _measure(url, kind, batch_sizes, commands)
-    finally:
-        await _drop_database(database_url, url)
 
 
 async def _measure(
@@ -233,26 +230,6 @@ def _cpu_ns(pids: Iterable[int]) -> int:
     with suppress(OSError):
         return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids)
     return 0
-
-
-def driver_url(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+asyncpg://")
-
-
-async def _make_database(server_url: str) -> str:
-    name = f"bench_{secrets.token_hex(6)}"
-    await _execute(server_url, f"CREATE DATABASE {name}")
-    return with_path(server_url, name)
-
-
-async def _drop_database(server_url: str, url: str) -> None:
-    await _execute(server_url, f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute(statement)
-    await connection.close()
 
 
 _RULES = Rulebook(TOPICS, EPOCH, 10**12, 900_000)

@@ -21,10 +21,10 @@ import sqlalchemy as sa
 from app.services.errors import StartError
 from app.services.postgres import binaries
 from benchmarks.cpu import cpu_seconds
-from benchmarks.limits.batch_body import Log, apply_records, driver_url, open_shop
+from benchmarks.limits.batch_body import Log, apply_records, open_shop
 from benchmarks.limits.literals import Script
 from benchmarks.limits.options import Options
-from benchmarks.services import Services
+from benchmarks.services import Services, driver_url
 from benchmarks.sides import temporary_database
 from storage.engine import create_database
 

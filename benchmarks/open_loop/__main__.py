@@ -6,37 +6,24 @@ Exit 1: something counted wrongly, so the figures are worthless.
 """
 
 import argparse
-import asyncio
-import signal
 import sys
-import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-import msgspec
-
-from app.services.errors import StartError
+from benchmarks.alone import leave_if_worthless, run_alone
 from benchmarks.open_loop.measuring import SMOKE, WORKS, Options, measure
-from benchmarks.open_loop.report import JSON, PICTURE, draw, to_markdown
+from benchmarks.open_loop.report import PICTURE, draw, to_markdown
 
 
 def main() -> None:
     """Run, write, print."""
     asked = parse(sys.argv[1:])
-    # Whoever ends us politely gets what Ctrl-C gets: all children stop.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = asked.folder or Path(tempfile.mkdtemp(prefix="fairline-open-loop-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="fairline-bench-") as services:
-        try:
-            found = asyncio.run(measure(options_of(asked), Path(services)))
-        except (StartError, TimeoutError) as error:
-            sys.exit(f"not measured: {error}")
-    (folder / JSON).write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    options = options_of(asked)
+    found, folder = run_alone("open_loop", asked.folder, partial(measure, options))
     draw(found, folder / PICTURE)
     print(f"\n{to_markdown(found)}\n\nAll figures, and a picture: {folder}")
-    if found.faults:
-        sys.exit("\n".join(["these figures are worthless:", *found.faults]))
+    leave_if_worthless(found.faults)
 
 
 def options_of(asked: argparse.Namespace) -> Options:

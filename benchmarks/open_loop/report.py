@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from benchmarks.open_loop.measuring import Found, Options, Point, measure
 from benchmarks.report import PartFound
 
-JSON, PICTURE = "open_loop.json", "open_loop.svg"
+PICTURE = "open_loop.svg"
 HEAD = (
     "| work | side | of capacity | due/s | done/s | p50 ms | p90 ms | p99 ms | p99.9 ms"
     " | unanswered | late p99 ms |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"

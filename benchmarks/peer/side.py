@@ -17,7 +17,7 @@ from app.services.ports import free_port
 from benchmarks.ledger import STOCK, Ledger
 from benchmarks.load import PRODUCTS, USERS
 from benchmarks.peer import tables
-from benchmarks.services import Services, with_path
+from benchmarks.services import Services, driver_url, with_path
 from benchmarks.sides import BUDGET, COUPON_TOTAL, PRICE, charges_while_alive, wait_until
 
 POLICY_TO_NAME = {"wait": "lock, wait", "refuse": "lock, refuse", "rows": "row locks"}
@@ -50,7 +50,7 @@ class LockPerRequest:
 
     async def open_coupon(self, code: str) -> None:
         """Insert the coupon."""
-        engine = create_async_engine(_driven(self.ledger.database_url))
+        engine = create_async_engine(driver_url(self.ledger.database_url))
         async with engine.begin() as connection:
             row = {"coupon_code": code, "total": COUPON_TOTAL, "issued": 0}
             await connection.execute(insert(tables.coupons), row)
@@ -85,7 +85,7 @@ async def start_peers(
     services: Services, database_url: str, logs: Path, style: str
 ) -> AsyncIterator[list[LockPerRequest]]:
     """One server of the peer, ready, with its lock policies as sides."""
-    engine = create_async_engine(_driven(database_url))
+    engine = create_async_engine(driver_url(database_url))
     async with engine.begin() as connection:
         await connection.run_sync(tables.metadata.create_all)
     await engine.dispose()
@@ -121,10 +121,6 @@ def _side(
 def _command(services: Services, database_url: str, port: int) -> list[str]:
     # A Redis database of its own on the same server, as it has in PostgreSQL.
     redis_url = with_path(services.urls["cache"], "1")
-    stores = ["--database", _driven(database_url), "--redis", redis_url]
+    stores = ["--database", driver_url(database_url), "--redis", redis_url]
     program = [sys.executable, "-m", "benchmarks.peer.server"]
     return [*program, *stores, "--port", str(port)]
-
-
-def _driven(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
