@@ -12,7 +12,8 @@ RUN useradd --system --uid 10001 --create-home fairline \
     && install --directory --owner fairline /data
 COPY --from=build /opt/fairline /opt/fairline
 ENV PATH=/opt/fairline/bin:$PATH FAIRLINE_DATA_DIR=/data PYTHONUNBUFFERED=1
-USER fairline
+# By number, so that an orchestrator sees that it is not root.
+USER 10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080 6066 6067

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from streams.request_id import REQUEST_ID
+
 OURS = ("app", "fairline", "storage", "streams", "tables", "web")
 PASSING = (
     "GroupCoordinatorNotAvailableError",
@@ -53,6 +55,7 @@ def configure_logs(level: str, process: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper("%H:%M:%S", utc=False),
         _naming(process),
+        _name_request,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -90,6 +93,11 @@ def _is_news(record: logging.LogRecord) -> bool:
     # Faust's services announce their states under our modules' names when they are ours.
     announces = record.levelno < logging.WARNING and str(record.msg).startswith("[^")
     return not announces and not any(name in record.getMessage() for name in PASSING)
+
+
+def _name_request(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    request_id = REQUEST_ID.get()
+    return {**event, "request": request_id} if request_id else event
 
 
 def _naming(process: str) -> Processor:

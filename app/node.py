@@ -17,6 +17,7 @@ from app.services.errors import AwayError, StartError, one_line
 from app.settings import Settings
 from app.stopping import Stop, stopping
 from app.topics import topics_in
+from app.tracing import tracing_to_collector
 from storage.engine import Database, create_database
 from streams.app import FaustSettings
 from streams.dead_letter_alarm import Thresholds
@@ -30,6 +31,8 @@ from tables.worker import RankingWorker
 from web.app import EdgeSettings, create_edge
 from web.backlog import Limits
 from web.edge import EDGE, Others
+from web.protocol import EdgeRunner
+from web.quotas import read_quota
 
 log = logging.getLogger("fairline")
 
@@ -42,6 +45,7 @@ async def run_command_worker(settings: Settings) -> None:
     async with (
         _process() as stop,
         _database(settings) as database,
+        _following(settings, "worker"),
         _running(_command_worker(settings, database), stop),
     ):
         await _until_stopped("command worker", database, stop)
@@ -59,9 +63,10 @@ async def run_ranking_worker(settings: Settings) -> None:
 
 async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
     """Serve HTTP until SIGTERM or SIGINT; with a command worker in the same process if asked."""
-    allow_open_files(settings.stream_clients_max)
+    allow_open_files(settings.stream_clients_max + settings.requests_max)
     async with contextlib.AsyncExitStack() as stack:
         stop = await stack.enter_async_context(_process())
+        await stack.enter_async_context(_following(settings, "edge"))
         database = await stack.enter_async_context(_database(settings))
         others: Others = {}
         if with_worker:
@@ -79,6 +84,16 @@ async def _process() -> AsyncIterator[Stop]:
     async with stopping() as stop:
         with LoopWatch(asyncio.get_running_loop()):
             yield stop
+
+
+@contextlib.asynccontextmanager
+async def _following(settings: Settings, process: str) -> AsyncIterator[None]:
+    """Follow what this process does, where that is asked for."""
+    with contextlib.ExitStack() as stack:
+        if settings.tracing:
+            database = settings.sqlalchemy_url.partition("+")[0]
+            stack.enter_context(tracing_to_collector(process, database))
+        yield
 
 
 @contextlib.asynccontextmanager
@@ -135,12 +150,12 @@ async def _edge(
         edge_number=settings.edge_number,
         wait_seconds=settings.wait_seconds,
         stream_clients_max=settings.stream_clients_max,
+        requests_max=settings.requests_max,
+        quota=read_quota(settings.rate_limit),
         limits=Limits(settings.queue_seconds_max, settings.session_timeout_seconds),
     )
     edge = create_edge(edge_settings, database, top_lists=top_lists, others=others)
-    runner = web.AppRunner(
-        edge, access_log=None, handle_signals=False, shutdown_timeout=REQUEST_SECONDS_MAX
-    )
+    runner = EdgeRunner(edge, handle_signals=False, shutdown_timeout=REQUEST_SECONDS_MAX)
     try:
         await stop.unless_asked(top_lists.start())
         await runner.setup()

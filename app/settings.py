@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from web.quotas import read_quota
+
 
 class Settings(BaseSettings):
     """What an operator may change. An empty URL means the embedded service of that kind."""
@@ -76,6 +78,13 @@ class Settings(BaseSettings):
     stream_clients_max: int = Field(
         1000, ge=1, le=100_000, description="Viewers of the live ranking's stream, per edge."
     )
+    requests_max: int = Field(
+        5000, ge=1, le=100_000, description="Requests that an edge has in hand at once."
+    )
+    rate_limit: str = Field(
+        "",
+        description="Requests of one principal in a span, such as 100/10s (s, m, h); empty: any.",
+    )
     balance_max: int = Field(
         10_000_000, ge=1, le=10**15, description="Highest balance of a user, in won."
     )
@@ -112,6 +121,9 @@ class Settings(BaseSettings):
         le=720,
         description="Hours that the rankings sum, the current one included.",
     )
+    tracing: bool = Field(
+        False, description="Follow requests and batches with OpenTelemetry (extra: tracing)."
+    )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level of log lines."
     )
@@ -128,6 +140,12 @@ class Settings(BaseSettings):
             message = f"{name} is off the whole hour; the ranking counts whole hours"
             raise ValueError(message)
         return name
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate_limit_is_readable(cls, text: str) -> str:
+        read_quota(text)
+        return text
 
     @cached_property
     def zone(self) -> ZoneInfo:

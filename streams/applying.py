@@ -18,6 +18,7 @@ from streams.health import WorkerHealth
 from streams.log_reader import CHUNK_RECORDS, LogReader
 from streams.records import Place, Record
 from streams.stopping import check_stopping
+from streams.tracing import applying
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,9 @@ class PersistentApplier:
         Raises TimeoutError when all attempts together took too long: the partitions' next owner
         must not wait for this one past the rebalance timeout.
         """
-        async with asyncio.timeout(self._retry_seconds_max) as budget:
-            return await self._apply_until_done(records, condemned, _Attempts(budget))
+        with applying(records):
+            async with asyncio.timeout(self._retry_seconds_max) as budget:
+                return await self._apply_until_done(records, condemned, _Attempts(budget))
 
     async def _apply_until_done(
         self,

@@ -73,6 +73,12 @@ REQUESTS = Counter(
     ["method", "route", "status"],
     registry=REGISTRY,
 )
+REFUSED = Counter(
+    "fairline_refused",
+    "Requests and connections that this edge turned away to protect itself, by what for.",
+    ["what"],
+    registry=REGISTRY,
+)
 WAITING = Gauge(
     "fairline_waiting_records",
     "Records of a command topic that no worker has applied yet, as this edge knows it.",

@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 from aiohttp import ClientResponse, ClientSession
 from aiohttp.test_utils import TestClient, TestServer
-from aiohttp.web import AppRunner
 
 from domain.ranking import TopEntry, Window, live_window
 from storage.engine import create_database
@@ -19,6 +18,7 @@ from tests.client import SECONDS_MAX
 from tests.installation import Installation
 from tests.worlds import NOW_MS
 from web.app import EdgeSettings, create_edge
+from web.protocol import EdgeRunner
 from web.top_lists import LiveTop
 
 
@@ -160,8 +160,8 @@ async def _reply(response: ClientResponse) -> Reply:
 class Server(TestServer):
     """As edges are served: aiohttp's own test server cancels handlers whose client has left."""
 
-    async def _make_runner(self, **kwargs: Any) -> AppRunner:
-        return AppRunner(self.app, **{**kwargs, "handler_cancellation": False})
+    async def _make_runner(self, **kwargs: Any) -> EdgeRunner:
+        return EdgeRunner(self.app, **{**kwargs, "handler_cancellation": False})
 
 
 @asynccontextmanager

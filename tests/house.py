@@ -22,13 +22,21 @@ _WIRE = {
     f"streams.{name}"
     for name in (
         *("bundle", "codec", "kinds", "outcomes", "records"),
-        *("schemas", "topics", "wire", "wire_events"),
+        *("schemas", "topics", "tracing", "wire", "wire_events"),
     )
 }
 # What every process does for whoever operates it, and how its tasks end.
 _WATCH = {
     f"streams.{name}"
-    for name in ("leave", "liveness", "metrics", "service_watch", "stillness", "stopping")
+    for name in (
+        "leave",
+        "liveness",
+        "metrics",
+        "request_id",
+        "service_watch",
+        "stillness",
+        "stopping",
+    )
 }
 # The ranking worker is a Faust app too, and is made, watched and left like the command worker.
 _FAUST = {

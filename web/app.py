@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from storage.engine import Database
 from streams.liveness import Liveness
 from streams.service_watch import Watch
 from streams.topics import Topics
+from streams.tracing import tracing_in_use
+from web.answers import add_headers
 from web.appender import Appender
 from web.backlog import Limits
 from web.catalog import Catalog
@@ -18,9 +21,11 @@ from web.command_path import CommandPath, Parts
 from web.edge import EDGE, Edge, Others
 from web.edge_watch import EdgeWatch
 from web.end_offsets import EndOffsets
+from web.guards import guards_of
 from web.lines import Lines, Marks
 from web.metrics import count_request
 from web.problems import DATABASE_AWAY, KAFKA_AWAY, answer_problems, expect
+from web.quotas import Quota
 from web.reads import Reads
 from web.requests import BODY_BYTES_MAX
 from web.results import Results
@@ -29,6 +34,7 @@ from web.shared_cache import create_cache
 from web.sold_out import SoldOut
 from web.top_board import TopBoard
 from web.top_lists import LiveTop
+from web.tracing import trace_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,9 @@ class EdgeSettings:
     wait_seconds: float = 5.0
     limits: Limits = field(default_factory=Limits)
     stream_clients_max: int = 1000
+    requests_max: int = 5000
+    quota: Quota | None = None
+    """What each principal may ask for; None: anything."""
     stop_seconds: float = 3.0
     """How long a stop waits for outcomes; requests that still wait are then answered as late."""
 
@@ -59,8 +68,9 @@ def create_edge(
     It serves at once and is ready once `GET /readyz` says so. `others` are the parts of this
     process that are no edge's, by name: their health is told too.
     """
-    app = web.Application(middlewares=[answer_problems], client_max_size=BODY_BYTES_MAX)
-    app[EDGE] = edge = _make_edge(settings, database, top_lists, others or {})
+    edge = _make_edge(settings, database, top_lists, others or {})
+    app = web.Application(middlewares=_middlewares(settings, edge), client_max_size=BODY_BYTES_MAX)
+    app[EDGE] = edge
     for route in ROUTES:
         route.kwargs["expect_handler"] = expect
     app.add_routes(ROUTES)
@@ -79,10 +89,18 @@ def create_edge(
             response.headers["Connection"] = "close"
             response.force_close()
 
-    app.on_response_prepare.extend((count_request, announce_end))
+    app.on_response_prepare.extend((count_request, announce_end, add_headers))
     app.on_shutdown.append(finish_requests)
     app.cleanup_ctx.append(run_parts)
     return app
+
+
+def _middlewares(settings: EdgeSettings, edge: Edge) -> list[Middleware]:
+    """List what stands before the handlers, the outermost first."""
+    tracing = tracing_in_use()
+    followed = [] if tracing is None else [trace_requests(tracing)]
+    guards = guards_of(settings.requests_max, settings.quota, edge.cache)
+    return [*followed, answer_problems, *guards]
 
 
 def _make_edge(

@@ -4,7 +4,9 @@ Pure: clocks and offsets are arguments. Kept lean, for every write asks it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from web.appointments import Appointments
 
 # An idle partition shows no rate; a worker does many times this, and a burst must not be refused.
 RATE_FLOOR = 500.0
@@ -12,8 +14,12 @@ RATE_FLOOR = 500.0
 STALL_SECONDS = 2.0
 # While nobody knows what waits, this many commands of this edge may wait in one partition.
 UNKNOWN_MAX = 100
-RETRY_SECONDS_MAX = 60
-_SMOOTHING = 0.3
+RETRY_SECONDS_MAX = 300
+_SMOOTHING = 0.5
+# What a line could do when it was last full is forgotten in minutes.
+_FORGETTING = 0.01
+# However much of the line is other edges', some of what is drained is this one's.
+_SHARE_MIN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Line:
     """Commands of this edge that wait for their results."""
     moved_at: float | None = None
     """When it was last seen to move, or to be empty."""
+    appointments: Appointments = field(default_factory=Appointments)
     _moved_to: int = 0
     _waited: int = 0
 
@@ -64,6 +71,12 @@ class Line:
         if self.end_offset is None or self.next_offset is None:
             return None
         return max(0, self.end_offset - self.next_offset)
+
+    @property
+    def share(self) -> float:
+        """How much of what waits is this edge's: other edges plan with the rest."""
+        waiting = max(self.waiting or 0, self.outstanding, 1)
+        return max(_SHARE_MIN, self.outstanding / waiting)
 
     def see_mark(self, next_offset: int, known: int | None, now: float) -> None:
         """Learn the mark from the database, and how fast it moved; `known` as for the end."""
@@ -94,10 +107,13 @@ def next_rate(rate: float, measured: float, *, is_busy: bool) -> float:
     """Return the smoothed drain rate, in commands per second.
 
     A line that was never empty shows what its worker can do. One that ran empty shows only
-    how many came, so it cannot speak for less than the floor.
+    how many came, so it cannot speak for less than the floor, and only slowly against what was
+    seen before.
     """
-    seen = max(measured, 1.0) if is_busy else max(measured, RATE_FLOOR)
-    return rate + _SMOOTHING * (seen - rate)
+    if is_busy:
+        return rate + _SMOOTHING * (max(measured, 1.0) - rate)
+    seen = max(measured, RATE_FLOOR)
+    return rate + (_SMOOTHING if seen > rate else _FORGETTING) * (seen - rate)
 
 
 def is_stalled(line: Line, now: float) -> bool:
@@ -105,16 +121,47 @@ def is_stalled(line: Line, now: float) -> bool:
     return bool(line.waiting and line.moved_at is not None and now - line.moved_at > STALL_SECONDS)
 
 
-def retry_after(line: Line, now: float, limits: Limits) -> int | None:
+def retry_after(line: Line, who: str, now: float, limits: Limits) -> int | None:
     """Decide whether a command may join: None if it may, else the seconds to come back after.
 
-    A stall costs a session timeout on top of what waits.
+    Whoever comes back when told may join up to the whole budget. While some are to come back,
+    others may join up to half of it only, so that nobody's kept place is taken, and none stays
+    empty. A stall costs a session timeout on top of what waits.
     """
     waiting = line.waiting
     if waiting is None:
         return None if line.outstanding < UNKNOWN_MAX else 1
-    stall_seconds = limits.session_timeout_seconds if is_stalled(line, now) else 0.0
-    seconds = waiting / line.rate + stall_seconds
-    if seconds <= limits.queue_seconds_max:
+    # What is on its way to the log waits too.
+    seconds, book = max(waiting, line.outstanding) / line.rate, line.appointments
+    if is_stalled(line, now):
+        late = seconds + limits.session_timeout_seconds - limits.queue_seconds_max
+        return _whole(late) if late > 0 else None
+    if seconds > limits.queue_seconds_max / 2:
+        book.forget_missed(now)
+    if seconds <= _room(book, who, now, limits):
+        if book:
+            book.end(who)
         return None
-    return min(RETRY_SECONDS_MAX, max(1, math.ceil(seconds - limits.queue_seconds_max)))
+    return _appointed(line, who, now, seconds - limits.queue_seconds_max / 2)
+
+
+def _room(book: Appointments, who: str, now: float, limits: Limits) -> float:
+    """Return what somebody may expect to wait, in seconds."""
+    budget = limits.queue_seconds_max
+    return budget if not book or book.is_due(who, now) else budget / 2
+
+
+def _appointed(line: Line, who: str, now: float, seconds: float) -> int:
+    """Tell somebody to come back once the line has room, and those before him have joined."""
+    book = line.appointments
+    if left := book.seconds_left(who, now):
+        return _whole(left)
+    before = 0.0 if book.is_due(who, now) else book.expected / (line.rate * line.share)
+    told = _whole(seconds + before)
+    if told < RETRY_SECONDS_MAX:
+        book.make(who, told, now)
+    return told
+
+
+def _whole(seconds: float) -> int:
+    return min(RETRY_SECONDS_MAX, max(1, math.ceil(seconds)))

@@ -19,6 +19,7 @@ from streams.outcomes import Answer
 from streams.records import Partition
 from streams.service_watch import Watch
 from streams.topics import Topics
+from streams.tracing import trace_headers
 from web.appender import Appender
 from web.backlog import Limits, Line, is_stalled, retry_after
 from web.entry import Entry, Stage
@@ -104,7 +105,7 @@ class CommandPath:
         OutcomeUnknownError.
         """
         route = self._route(submission.payload)
-        self._admit(route.line)
+        self._admit(route.line, submission.principal)
         route.line.outstanding += 1
         try:
             return await self._carry(submission, route, token_hex(16))
@@ -127,7 +128,7 @@ class CommandPath:
         partition = codec.partition_of(key, topic.partitions)
         return Route((topic.name, partition), self._parts.lines.of(topic.name, partition))
 
-    def _admit(self, line: Line) -> None:
+    def _admit(self, line: Line, principal: str) -> None:
         parts = self._parts
         if self.is_closing:
             raise UnavailableError(STOPPING)
@@ -137,7 +138,7 @@ class CommandPath:
         if not (parts.appender.is_ready and parts.results.is_ready):
             raise UnavailableError(KAFKA_AWAY)
         now = time.monotonic()
-        seconds = retry_after(line, now, self._limits)
+        seconds = retry_after(line, principal, now, self._limits)
         if seconds is not None:
             if is_stalled(line, now):
                 raise UnavailableError(NOBODY_SERVES, seconds)
@@ -168,7 +169,7 @@ class CommandPath:
         return Entry(
             codec.key_of(submission.payload),
             codec.encode_command(submission.uuid, submission.payload),
-            [(codec.REQUEST_TOKEN, token.encode()), self._results_header],
+            [(codec.REQUEST_TOKEN, token.encode()), self._results_header, *trace_headers()],
             line=line,
             waiter=waiter,
         )

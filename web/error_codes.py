@@ -47,6 +47,9 @@ _OTHERS = {
     ),
     "DEAD_LETTER_CLOSED": ErrorCode(409, "The dead letter was replayed or discarded before."),
     "EXPECTATION_FAILED": ErrorCode(417, "Nothing but `Expect: 100-continue` is understood."),
+    "HEAD_TOO_LARGE": ErrorCode(
+        431, "The request line or a header is longer than 8190 bytes, or there are too many."
+    ),
     "IDEMPOTENCY_KEY_REUSED": ErrorCode(
         422, "The idempotency key, or the command id, was used for another request."
     ),
@@ -63,6 +66,14 @@ _OTHERS = {
     ),
     "OWNER_AWAY": ErrorCode(503, "A ranking worker's partitions are moving; ask again."),
     "RANKING_NOT_FOUND": ErrorCode(404, "No ranking is stored for this date, or none yet."),
+    "RATE_LIMITED": ErrorCode(
+        429,
+        "More requests of one principal than its quota; nothing was accepted. See `RateLimit`.",
+    ),
+    "REQUEST_TIMEOUT": ErrorCode(408, "The body did not come in time; nothing was accepted."),
+    "TOO_MANY_IN_FLIGHT": ErrorCode(
+        503, "This edge has as many requests in hand as it takes; nothing was accepted."
+    ),
     "TOO_MANY_WAITING": ErrorCode(
         429, "Too many commands wait in this key's line; nothing was accepted. See `Retry-After`."
     ),

@@ -16,7 +16,14 @@ from web.operations import JSON, OPERATIONS, Handler, Operation, Parameter, Sche
 from web.problems import PROBLEM_JSON
 
 _REF = "#/components/schemas/{name}"
-_OF_ALL = ("INVALID_REQUEST", "INTERNAL_ERROR", "UNAVAILABLE")
+_OF_ALL = (
+    "HEAD_TOO_LARGE",
+    "INVALID_REQUEST",
+    "INTERNAL_ERROR",
+    "RATE_LIMITED",
+    "TOO_MANY_IN_FLIGHT",
+    "UNAVAILABLE",
+)
 _OF_COMMANDS = (
     "UNSUPPORTED_MEDIA_TYPE",
     "BODY_TOO_LARGE",
@@ -24,6 +31,7 @@ _OF_COMMANDS = (
     "IDEMPOTENCY_KEY_REUSED",
     "TOO_MANY_WAITING",
     "OUTCOME_UNKNOWN",
+    "REQUEST_TIMEOUT",
 )
 _KEY = Parameter(
     "header",

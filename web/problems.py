@@ -9,6 +9,7 @@ from aiohttp import web
 
 from storage.errors import Failure, failure_of
 from streams.outcomes import Answer, problem
+from web.request_ids import begin_request
 
 log = logging.getLogger(__name__)
 
@@ -97,16 +98,25 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @web.middleware
 async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever went wrong into a problem; what is unexpected is logged, not told."""
+    request_id = begin_request(request)
     try:
         return await handler(request)
     except ProblemError as error:
-        return respond(error.answer, error.headers)
+        return _named(respond(error.answer, error.headers), request_id)
     except web.HTTPException as error:
-        return respond_to_http_error(error)
+        return _named(respond_to_http_error(error), request_id)
     except web.RequestPayloadError:
-        return respond(InvalidRequestError(("body", "It cannot be read")).answer)
+        unread = InvalidRequestError(("body", "It cannot be read"))
+        return _named(respond(unread.answer), request_id)
     except Exception as error:
-        return _respond_to_unexpected(request, error)
+        return _named(_respond_to_unexpected(request, error), request_id)
+
+
+def _named(response: web.Response, request_id: str) -> web.Response:
+    """Put the id of the request into a problem: it has no character that JSON would escape."""
+    assert isinstance(response.body, bytes)
+    response.body = response.body[:-1] + f',"requestId":"{request_id}"}}'.encode()
+    return response
 
 
 async def expect(request: web.Request) -> web.Response | None:

@@ -1,5 +1,6 @@
 """Reads what a client sent; whatever is not as documented ends the request with a 400."""
 
+import asyncio
 import re
 from contextlib import suppress
 from datetime import date
@@ -13,10 +14,13 @@ from aiohttp import web
 from domain.ids import UserId
 from streams import wire
 from streams.kinds import merge_items
+from streams.metrics import REFUSED
 from web.field_errors import find_field_errors, readable
 from web.problems import InvalidRequestError, ProblemError
 
 BODY_BYTES_MAX = 64 * 1024
+# Who sends 64 KiB more slowly than that holds a connection to hold it.
+BODY_SECONDS_MAX = 10.0
 
 _DecodeErrors = (msgspec.DecodeError, ValueError, RecursionError)
 _JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
@@ -42,7 +46,21 @@ async def read_body(request: web.Request, shape: type[S]) -> S:
     if kind is not None and kind != "application/json" and not _JSON_TYPE.match(kind.strip()):
         detail = "Send the body as application/json."
         raise ProblemError(415, "UNSUPPORTED_MEDIA_TYPE", detail)
-    return decode_body(await request.read(), shape)
+    return decode_body(await _read(request), shape)
+
+
+async def _read(request: web.Request) -> bytes:
+    # Nearly always the body came with its head, and needs no clock.
+    if request.content.is_eof():
+        return await request.read()
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            return await request.read()
+    except TimeoutError:
+        REFUSED.labels("slow body").inc()
+        closed = {"Connection": "close"}
+        detail = f"The body did not come within {BODY_SECONDS_MAX:g} s; nothing was accepted."
+        raise ProblemError(408, "REQUEST_TIMEOUT", detail, headers=closed) from None
 
 
 def decode_body(raw: bytes, shape: type[S]) -> S:

@@ -44,7 +44,11 @@ class SoldOut:
         assert isinstance(submission.payload, wire.IssueCoupon)
         if not await self._is_flagged(submission.payload.coupon_code):
             return None
-        return await self._looks.get(submission)
+        refusal = await self._looks.get(submission)
+        if refusal is not None:
+            # SQL has said so again: while somebody asks, nobody need go to the log for it.
+            self._remember(submission.payload.coupon_code, FLAG_SECONDS, is_flagged=True)
+        return refusal
 
     async def note(self, coupon_code: str, outcome: Answer) -> None:
         """Raise the flag where an outcome says that the coupon is sold out."""

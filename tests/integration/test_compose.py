@@ -69,6 +69,18 @@ def test_ranking_workers_reach_each_other_by_their_services_names() -> None:
             assert "ports" not in service
 
 
+def test_no_container_is_root_or_can_become_it() -> None:
+    for name, service in SERVICES.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        # Kafka's image has a user of its own; those of the other two begin as root.
+        assert name == "kafka" or service["user"] not in ("root", "0"), name
+    for name, service in OURS.items():
+        assert service["read_only"] is True, name
+    *_, user = re.findall(r"^USER (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert int(user) > 0
+
+
 def test_what_a_service_waits_for_exists_and_has_what_it_waits_by() -> None:
     for service in SERVICES.values():
         for name, condition in service.get("depends_on", {}).items():

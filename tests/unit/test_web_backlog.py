@@ -1,11 +1,14 @@
 """Who may still join a line: a table of what is known against what is answered."""
 
+from typing import Any
+
 import pytest
 
 from web.backlog import RATE_FLOOR, UNKNOWN_MAX, Limits, Line, is_stalled, next_rate, retry_after
 
 LIMITS = Limits(queue_seconds_max=2.0, session_timeout_seconds=8.0)
 NOW = 1_000.0
+ANN = "1"
 
 
 def line(waiting: int, rate: float = RATE_FLOOR, still: float = 0.0) -> Line:
@@ -18,44 +21,49 @@ def line(waiting: int, rate: float = RATE_FLOOR, still: float = 0.0) -> Line:
         #     waiting, drained/s, no progress for            0 s . . 2 s . . . . . . . . 10 s
         (line(0), None),  #                                  |
         (line(1_000), None),  #                              ------|
-        (line(1_001), 1),  #                                 ------|.
-        (line(2_000), 2),  #                                 ------|......
-        (line(100, rate=10.0), 8),  #                        ------|.........................
+        (line(1_001), 2),  #                                 ---...|.
+        (line(2_000), 3),  #                                 ---...|......
+        (line(100, rate=10.0), 9),  #                        ---...|.........................
         (line(100, rate=50.0), None),  #                     ------|
         (line(0, still=60.0), None),  # nobody waits: an idle line does not stall
         (line(1, still=1.9), None),  #                       |
         (line(1, still=2.1), 7),  #     a stall costs the session timeout
         (line(1_000, still=2.1), 8),  # on top of what waits anyway
-        (line(1_000_000, rate=1.0), 60),  # never longer than a minute
+        (line(1_000_000, rate=1.0), 300),  # never longer than five minutes
     ],
 )
 def test_a_wait_beyond_the_budget_is_refused_and_says_when_to_return(
     joined: Line, seconds: int | None
 ) -> None:
-    assert retry_after(joined, NOW, LIMITS) == seconds
+    assert retry_after(joined, ANN, NOW, LIMITS) == seconds
 
 
 @pytest.mark.parametrize("known", [{"end_offset": 5}, {"next_offset": 5}, {}])
-def test_a_line_that_nobody_knows_admits_a_few(known: dict[str, int]) -> None:
-    assert retry_after(Line(outstanding=UNKNOWN_MAX - 1, **known), NOW, LIMITS) is None
-    assert retry_after(Line(outstanding=UNKNOWN_MAX, **known), NOW, LIMITS) == 1
+def test_a_line_that_nobody_knows_admits_a_few(known: dict[str, Any]) -> None:
+    assert retry_after(Line(outstanding=UNKNOWN_MAX - 1, **known), ANN, NOW, LIMITS) is None
+    assert retry_after(Line(outstanding=UNKNOWN_MAX, **known), ANN, NOW, LIMITS) == 1
 
 
 @pytest.mark.parametrize(
     ("rate", "measured", "is_busy", "expected"),
     [
-        (500.0, 1_500.0, True, 800.0),
-        (500.0, 100.0, True, 380.0),
-        (500.0, 0.5, True, 350.3),
+        (500.0, 1_500.0, True, 1_000.0),
+        (500.0, 100.0, True, 300.0),
+        (500.0, 0.5, True, 250.5),
         (500.0, 3.0, False, 500.0),  # few came; it may well drain more
-        (500.0, 1_500.0, False, 800.0),
-        (3_000.0, 3.0, False, 2_250.0),  # and slowly the past is forgotten
+        (500.0, 1_500.0, False, 1_000.0),
+        (3_000.0, 3.0, False, 2_975.0),  # and slowly the past is forgotten
     ],
 )
 def test_the_rate_follows_what_is_seen(
     rate: float, measured: float, is_busy: bool, expected: float
 ) -> None:
     assert next_rate(rate, measured, is_busy=is_busy) == pytest.approx(expected)
+
+
+def test_what_is_on_its_way_to_the_log_waits_too() -> None:
+    crowd = Line(end_offset=100, next_offset=100, moved_at=NOW, outstanding=1_001)
+    assert retry_after(crowd, ANN, NOW, LIMITS) == 2
 
 
 def test_what_this_edge_hears_first_counts_at_once() -> None:
@@ -107,7 +115,7 @@ def test_a_line_without_progress_stalls_from_its_last_move_on() -> None:
         one.see_mark(0, 0, NOW + seconds)
     assert one.moved_at == NOW
     assert (is_stalled(one, NOW + 2.0), is_stalled(one, NOW + 2.5)) == (False, True)
-    assert retry_after(one, NOW + 2.5, LIMITS) == 7
+    assert retry_after(one, ANN, NOW + 2.5, LIMITS) == 7
     one.see_mark(1, 0, NOW + 3.0)
-    assert retry_after(one, NOW + 3.0, LIMITS) is None
+    assert retry_after(one, ANN, NOW + 3.0, LIMITS) is None
     assert not is_stalled(one, NOW + 60.0)

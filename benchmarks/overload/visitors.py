@@ -1,0 +1,250 @@
+"""The crowd: one request for each visitor, who comes back when told to.
+
+`python -m benchmarks.overload.visitors` reads a plan from standard input and prints what the
+visitors saw, both as JSON. Keep-alive connections on bare sockets, as many as are needed at once.
+"""
+
+import asyncio
+import random
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import cast
+from urllib.parse import urlsplit
+
+import msgspec
+import uvloop
+
+from app.open_files import allow_open_files
+from benchmarks.load import Answers
+from benchmarks.open_loop.percentiles import percentile
+from benchmarks.open_loop.schedule import due_times
+
+FIRST_USER = 1_000_000_000
+"""Every visitor is a user of his own, whom no other load knows."""
+_HEAD = re.compile(rb"\r\n(content-length|retry-after): *(\d+)", re.IGNORECASE)
+_AGAIN = ("429", "503")
+# A client's timer and the way back, by chance: nobody comes on the dot.
+_LATE_SECONDS_MAX = 0.1
+
+
+class Plan(msgspec.Struct):
+    """How many come, for how long, and how long the last ones are waited for."""
+
+    url: str
+    rate: float
+    seconds: float
+    seed: int
+    patience_seconds: float = 330.0
+    """After the last stranger came; longer than anybody is told."""
+    connections: int = 12_000
+
+
+class Seen(Answers, kw_only=True):
+    """What the visitors saw. Latencies are of what was accepted, each from when it was sent."""
+
+    due: int
+    refused: int
+    """Visitors who were refused at least once."""
+    untold: int
+    """Refusals that did not say when to come back."""
+    returned: int
+    """Of the refused, those who were served in the end."""
+    right: int
+    """Of the refused, those who were served within twice the time that they were first told."""
+    told_p50_seconds: float
+    told_max_seconds: float
+    accepted_meanwhile: int
+    """Served while strangers still came."""
+    shut_out: int
+    """Visitors who found no free connection: the generator's fault."""
+    late_p99_ms: float
+    cpu_us: float
+
+
+class _Visit:
+    """Somebody who wants one charge."""
+
+    __slots__ = ("came", "request", "sent", "told")
+
+    def __init__(self, user: int, came: float) -> None:
+        body = b'{"userId":%d,"amount":7}' % user
+        head = b"POST /api/v1/balance/charge HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        kind = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self.request = head + kind + body
+        self.came = came
+        self.sent = 0.0
+        self.told = 0
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time."""
+
+    def __init__(self, crowd: "Crowd") -> None:
+        self._crowd = crowd
+        self.visit: _Visit | None = None
+        self._received = b""
+        self.write: Callable[[bytes], None]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self.write = cast("asyncio.Transport", transport).write
+
+    def send(self, visit: _Visit) -> None:
+        """Send a visitor's request."""
+        self.visit, self._received, visit.sent = visit, b"", time.perf_counter()
+        self.write(visit.request)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand the answer over once it is whole."""
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        told = {name.lower(): int(value) for name, value in _HEAD.findall(head)}
+        if found and self.visit and len(body) >= told.get(b"content-length", 0):
+            visit, self.visit = self.visit, None
+            self._crowd.answered(visit, head[9:12].decode(), told.get(b"retry-after"))
+            self._crowd.free.append(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave the crowd; a request that was under way is lost."""
+        self._crowd.lost(self)
+
+
+class Crowd:
+    """Everybody who comes, and what they saw."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._chance = random.Random(plan.seed)
+        self.free: list[_Connection] = []
+        self._open = self._under_way = self.broken = self.shut_out = 0
+        self.statuses: Counter[str] = Counter()
+        self.latencies: list[float] = []
+        self.lateness: list[float] = []
+        self.told: list[int] = []
+        self.untold = self.returned = self.right = self.accepted_meanwhile = 0
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._outside = 0
+        self._end = 0.0
+
+    async def visit(self) -> None:
+        """Let everybody come, and wait until everybody was served or patience is over."""
+        started = time.perf_counter()
+        plan, self._end = self._plan, started + self._plan.seconds
+        self.due = due_times(plan.rate, plan.seconds, plan.seed)
+        first = FIRST_USER * (plan.seed + 1)
+        for number, due in enumerate(self.due):
+            wait = started + due - time.perf_counter()
+            if wait > 0 or number % 100 == 0:
+                await asyncio.sleep(max(0.0, wait))
+            self.lateness.append(max(0.0, time.perf_counter() - started - due))
+            self._begin(_Visit(first + number, started + due))
+        while self._outside or self._under_way:
+            if time.perf_counter() > self._end + plan.patience_seconds:
+                break
+            await asyncio.sleep(0.1)
+        self.seconds = time.perf_counter() - started
+
+    def _begin(self, visit: _Visit) -> None:
+        self._under_way += 1
+        if self.free:
+            self.free.pop().send(visit)
+        elif self._open < self._plan.connections:
+            self._open += 1
+            task = asyncio.ensure_future(self._connect(visit))
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
+        else:
+            self._under_way -= 1
+            self.shut_out += 1
+
+    async def _connect(self, visit: _Visit) -> None:
+        where = urlsplit(self._plan.url)
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: _Connection(self), where.hostname, where.port
+            )
+        except OSError:
+            self._open -= 1
+            self._under_way -= 1
+            self.broken += 1
+        else:
+            connection.send(visit)
+
+    def answered(self, visit: _Visit, status: str, retry_seconds: int | None) -> None:
+        """Take in an answer; who is told to come back will."""
+        self._under_way -= 1
+        now = time.perf_counter()
+        self.statuses[status] += 1
+        if status in _AGAIN:
+            self._come_back(visit, retry_seconds)
+            return
+        self.latencies.append(now - visit.sent)
+        self.accepted_meanwhile += now <= self._end
+        if visit.told:
+            self.returned += 1
+            took = visit.sent - visit.came
+            self.right += took <= 2 * visit.told + 2 * _LATE_SECONDS_MAX
+
+    def _come_back(self, visit: _Visit, retry_seconds: int | None) -> None:
+        if retry_seconds is None:
+            self.untold += 1
+            return
+        if not visit.told:
+            visit.told = retry_seconds
+            self.told.append(retry_seconds)
+        self._outside += 1
+        late = self._chance.uniform(0.0, _LATE_SECONDS_MAX)
+        asyncio.get_running_loop().call_later(retry_seconds + late, self._return, visit)
+
+    def _return(self, visit: _Visit) -> None:
+        self._outside -= 1
+        self._begin(visit)
+
+    def lost(self, connection: _Connection) -> None:
+        """Take in that a connection is gone."""
+        self._open -= 1
+        if connection.visit is not None:
+            self._under_way -= 1
+            self.broken += 1
+        elif connection in self.free:
+            self.free.remove(connection)
+
+    def seen(self, cpu_seconds: float) -> Seen:
+        """The summary."""
+        latencies, told = sorted(self.latencies), sorted(self.told)
+        requests = sum(self.statuses.values()) or 1
+        return Seen(
+            seconds=self.seconds,
+            statuses=dict(self.statuses),
+            broken=self.broken,
+            p50_ms=percentile(latencies, 0.5) * 1000,
+            p99_ms=percentile(latencies, 0.99) * 1000,
+            max_ms=latencies[-1] * 1000 if latencies else 0.0,
+            due=len(self.due),
+            refused=len(told),
+            untold=self.untold,
+            returned=self.returned,
+            right=self.right,
+            told_p50_seconds=percentile(told, 0.5),
+            told_max_seconds=told[-1] if told else 0.0,
+            accepted_meanwhile=self.accepted_meanwhile,
+            shut_out=self.shut_out,
+            late_p99_ms=percentile(sorted(self.lateness), 0.99) * 1000,
+            cpu_us=cpu_seconds / requests * 1e6,
+        )
+
+
+def main() -> None:
+    """Read the plan, visit, print."""
+    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
+    allow_open_files(plan.connections)
+    crowd, used = Crowd(plan), time.process_time()
+    uvloop.run(crowd.visit())
+    print(msgspec.json.encode(crowd.seen(time.process_time() - used)).decode())
+
+
+if __name__ == "__main__":
+    main()
