@@ -152,7 +152,10 @@ def codes_of(operation: Operation) -> Sequence[str]:
     """List every code that an operation can answer with."""
     if operation.is_health:
         return ()
-    return (*_OF_ALL, *(_OF_COMMANDS if operation.body else ()), *operation.codes)
+    # A value that does not fit into a path leads nowhere.
+    is_in_path = any(parameter.place == "path" for parameter in operation.parameters)
+    own = (*(("NOT_FOUND",) if is_in_path else ()), *operation.codes)
+    return (*_OF_ALL, *(_OF_COMMANDS if operation.body else ()), *own)
 
 
 def _problems(codes: Iterable[str]) -> Iterator[tuple[str, Schema]]:

@@ -5,7 +5,7 @@ each line that is logged while the request is under way.
 """
 
 import re
-from secrets import token_hex
+from random import getrandbits
 
 from aiohttp import web
 
@@ -21,7 +21,7 @@ def request_id_of(request: web.BaseRequest) -> str:
     found: str | None = request.get(_KEY)
     if found is None:
         sent = request.headers.get(HEADER)
-        found = sent if sent is not None and _SANE(sent) else token_hex(8)
+        found = sent if sent is not None and _SANE(sent) else f"{getrandbits(64):016x}"
         request[_KEY] = found
     return found
 

@@ -117,6 +117,8 @@ class Crowd:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        where = urlsplit(plan.url)
+        self._address = (where.hostname or "127.0.0.1", where.port or 80)
         self._chance = random.Random(plan.seed)
         self.free: list[_Connection] = []
         self._open = self._under_way = self.broken = self.shut_out = 0
@@ -161,10 +163,9 @@ class Crowd:
             self.shut_out += 1
 
     async def _connect(self, visit: _Visit) -> None:
-        where = urlsplit(self._plan.url)
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self), where.hostname, where.port
+                lambda: _Connection(self), *self._address
             )
         except OSError:
             self._open -= 1
