@@ -1,0 +1,30 @@
+"""The overload benchmark for seconds: not how good the figures are, but that they add up."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.fairline import start_fairline
+from benchmarks.machine import circumstances
+from benchmarks.overload.measuring import Options, overload
+from benchmarks.overload.report import to_markdown
+from benchmarks.services import Services
+
+SECONDS = Options(seconds=3.0, capacity_seconds=2, patience_seconds=60.0)
+
+
+async def test_an_overload_of_seconds_adds_up(
+    kafka_url: str, redis_url: str, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = new_database()
+    services = Services({"broker": kafka_url, "database": url, "cache": redis_url})
+    async with start_fairline(services, url, tmp_path) as side:
+        found = await overload(SECONDS, side, circumstances("a test"))
+    seen = found.seen
+    assert found.faults == []
+    assert seen.due > 0
+    # Everybody was served or still waits; who was refused was told a time, each time.
+    assert seen.accepted + seen.statuses.get("202", 0) <= seen.due
+    assert seen.untold == 0
+    assert seen.right <= seen.returned <= seen.refused <= seen.due
+    assert {"edge", "worker"} <= set(found.readings[-1].megabytes)
+    assert f"{seen.due:,} visitors" in to_markdown(found)
