@@ -16,6 +16,7 @@ from benchmarks.limits import report as limits
 from benchmarks.limits.measuring import measure as measure_limits
 from benchmarks.limits.options import Options as LimitOptions
 from benchmarks.open_loop import report as open_loop
+from benchmarks.overload import report as overload
 from benchmarks.report import PartFound
 
 
@@ -49,6 +50,7 @@ _ALL = (
     Part("some-limits", 240, partial(run_limits, _SOME)),
     Part("limits", 1_500, partial(run_limits, LimitOptions())),
     Part("open-loop", open_loop.planned_seconds(), open_loop.run),
+    Part("overload", overload.planned_seconds(), overload.run),
     Part("growth", growth.planned_seconds(), growth.run),
 )
 PARTS: dict[str, Part] = {part.name: part for part in _ALL}

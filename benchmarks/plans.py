@@ -59,7 +59,7 @@ FULL = Plan(
     warm_seconds=5,
     styles=("mapped", "bare"),
     single_rounds=5,
-    parts=("limits", "open-loop", "growth"),
+    parts=("limits", "open-loop", "overload", "growth"),
 )
 
 

@@ -1,6 +1,26 @@
 """What an overload has shown, in lines of Markdown."""
 
-from benchmarks.overload.measuring import OURS, Found
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.overload.measuring import OURS, Found, Options, measure
+from benchmarks.report import PartFound
+
+
+def planned_seconds() -> float:
+    """About how long `run` takes: the last who were told to come back are waited for."""
+    options = Options()
+    return options.capacity_seconds + options.seconds * options.times + 60
+
+
+async def run(folder: Path) -> PartFound:
+    """Overload, as a part of a whole run. Raises RuntimeError where it is worthless."""
+    found = await measure(Options(), folder)
+    if found.faults:
+        raise RuntimeError("; ".join(found.faults))
+    result = msgspec.Raw(msgspec.json.encode(found))
+    return PartFound("overload", {}, to_markdown(found), result)
 
 
 def to_markdown(found: Found) -> str:
