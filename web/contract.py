@@ -5,6 +5,7 @@ Schemas are.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -28,12 +29,17 @@ stands in [openapi.json](openapi.json). `python -m web.contract docs` writes thi
 
 def documents() -> dict[str, str]:
     """Return every document by the name of its file."""
-    described = [Described(route.method, route.path, route.handler) for route in ROUTES]
+    described = [Described(r.method, template_of(r.path), r.handler) for r in ROUTES]
     return {
         "openapi.json": _text(openapi(described)),
         "asyncapi.json": _text(asyncapi(topics_of("", 8))),
         "errors.md": _ERRORS + error_table() + "\n",
     }
+
+
+def template_of(path: str) -> str:
+    """Return the path of a route without the patterns of its parameters."""
+    return re.sub(r"{(\w+):[^}]*}", r"{\1}", path)
 
 
 def _text(described: object) -> str:

@@ -40,7 +40,7 @@ _KEY = Parameter(
     "Names this request of this user. With the same key the first answer comes again, and nothing "
     "is done twice.",
     is_required=False,
-    schema={"minLength": 1, "maxLength": 255},
+    schema={"minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
 _COMMAND_ID: Schema = {
     "description": "The command's id: what became of it is at `/api/v1/commands/{commandId}`.",

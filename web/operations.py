@@ -82,6 +82,16 @@ _SEEN = Parameter(
     "header", "Last-Event-ID", str, "The state that is known already.", is_required=False
 )
 _FREE: Schema = {"type": "object"}
+_EVENT: Schema = {
+    "description": "One event of the stream; its data is JSON.",
+    "type": "object",
+    "properties": {
+        "event": {"type": "string"},
+        "id": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": JSON},
+    },
+    "required": ["event", "data"],
+}
 _ORDER_EXAMPLE = {"userId": 7, "orderId": "5f0c7d3e-4c5b-4f0e-9a39-2b8f6a1c0d11"}
 _USERS_ORDER = ("ORDER_NOT_FOUND", "ORDER_EXPIRED")
 
@@ -149,7 +159,7 @@ OPERATIONS: dict[Handler, Operation] = {
         parameters=(_LIMIT, _SOURCE, _DATE),
     ),
     top_stream.stream_top_products: Operation(
-        "products", {"type": "string"}, parameters=(_LIMIT, _SEEN), kind=EVENTS
+        "products", _EVENT, parameters=(_LIMIT, _SEEN), kind=EVENTS
     ),
     commands.read_command: Operation(
         "commands", shapes.CommandState, ("COMMAND_NOT_FOUND",), parameters=(_COMMAND,)

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 HEAD_SECONDS_MAX = 10.0
 # Longer than a load balancer keeps its own connections.
 IDLE_SECONDS_MAX = 120.0
+# Who is answered before his body has come may send so long, and is not listened to.
+LINGER_SECONDS_MAX = 2.0
 
 
 class EdgeProtocol(RequestHandler):
@@ -101,6 +103,7 @@ class EdgeRunner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         self._kwargs.setdefault("keepalive_timeout", IDLE_SECONDS_MAX)
+        self._kwargs.setdefault("lingering_time", LINGER_SECONDS_MAX)
         # What is asked for may hold a secret, and requests are counted elsewhere.
         self._kwargs["access_log"] = None
         server = await super()._make_server()

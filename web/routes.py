@@ -4,6 +4,9 @@ from aiohttp import web
 
 from web import api_page, balance, commands, coupons, health, orders, page, products, top_stream
 
+# What is done to orders is no order: those paths have one method, and say so.
+_ORDER = "{orderId:(?!pay$|cancel$)[^/]+}"
+
 ROUTES = [
     web.get("/api/v1/balance", balance.read_balance),
     web.post("/api/v1/balance/charge", balance.charge_balance),
@@ -12,7 +15,7 @@ ROUTES = [
     web.post("/api/v1/orders", orders.create_order),
     web.post("/api/v1/orders/pay", orders.pay_order),
     web.post("/api/v1/orders/cancel", orders.cancel_order),
-    web.get("/api/v1/orders/{orderId}", orders.read_order),
+    web.get(f"/api/v1/orders/{_ORDER}", orders.read_order),
     web.get("/api/v1/products", products.list_products),
     web.get("/api/v1/products/top", products.top_products),
     web.get("/api/v1/products/top/stream", top_stream.stream_top_products, allow_head=False),

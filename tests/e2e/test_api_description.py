@@ -3,6 +3,7 @@
 Every operation that is served is tried, so that a new one is covered by being described.
 """
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from streams import wire
 from tests.street import Street
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -24,10 +26,19 @@ def operations_of(url: str) -> set[str]:
     return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 
 
+async def open_shop(street: Street) -> None:
+    """Have what the description's own examples speak of, so that they lead somewhere."""
+    async with street.visitor() as visitor:
+        await visitor.define(wire.DefineProduct(1, "Tea", 100, 10**6))
+        await visitor.define(wire.DefineCoupon("WELCOME", 10**6, 10))
+        await visitor.charge(7, 10_000)
+
+
 @pytest.mark.timeout(SECONDS_MAX + 20)
 def test_no_request_is_answered_otherwise_than_described(
     real_street: Street, tmp_path: Path
 ) -> None:
+    asyncio.run(open_shop(real_street))
     url, report = real_street.processes["edge"].url, tmp_path / "report.ndjson"
     words: list[str | Path] = ["--config-file", CONFIG, "run", f"{url}/openapi.json", "--no-color"]
     ran = subprocess.run(
