@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGES := domain storage streams tables web app
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The build backend is pinned with the rest: nothing unpinned is ever installed.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--python-version 3.11 setup.cfg -
 
-.PHONY: help run test bench bench-smoke bench-full chaos chaos-long lint setup setup-test lock clean
+.PHONY: help audit-dependencies run test bench bench-smoke bench-full chaos chaos-long lint setup setup-test lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -38,6 +39,10 @@ lint: setup-test ## Check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy .
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PACKAGES)
+
+audit-dependencies: setup-test ## Ask a vulnerability service about every pinned package
+	@$(BIN)/pip-audit --requirement requirements.txt --require-hashes --disable-pip
 
 setup: $(VENV)/run-installed ## Make the virtual environment with what running needs
 

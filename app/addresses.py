@@ -13,10 +13,11 @@ PORT_TO_HOST = {
     "http_port": "http_host",
     "worker_port": "worker_host",
     "ranking_port": "worker_host",
+    "gateway_port": "worker_host",
     "metrics_port": "worker_host",
 }
 _ALWAYS_SERVED = ("http_port", "worker_port", "ranking_port")
-ANY_TO_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+ANY_TO_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nosec B104
 
 
 def with_free_ports(settings: Settings) -> Settings:

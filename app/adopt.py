@@ -19,10 +19,10 @@ async def adopt(settings: Settings) -> int:
     are known by their ids from now on, and would bring an outcome, but no events.
     """
     database = create_database(settings.sqlalchemy_url)
-    log_reader = LogReader(settings.kafka_url)
+    log_reader = LogReader(settings.kafka)
     await log_reader.start()
     try:
-        log = await look_at_log(settings.kafka_url, log_reader, topics_in(settings))
+        log = await look_at_log(settings.kafka, log_reader, topics_in(settings))
         await _publish_left_behind(settings, database)
         return await adopt_log(database, log, log_reader)
     except LogRefusedError as error:
@@ -37,7 +37,7 @@ async def _publish_left_behind(settings: Settings, database: Database) -> None:
         known = await find_log_epoch(connection)
     if known is None:
         return
-    publisher = Publisher(settings.kafka_url, topics_in(settings))
+    publisher = Publisher(settings.kafka, topics_in(settings))
     await publisher.start()
     try:
         await LeftBehind(database, publisher, Published(), known.epoch).publish()

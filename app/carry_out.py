@@ -10,21 +10,27 @@ from aiokafka import AIOKafkaProducer
 from app.services.errors import StartError
 from app.settings import Settings
 from app.topics import topics_in
+from domain.principals import OPERATOR, Scope
 from storage.command_log import CommandStatus, find_command
 from storage.engine import Database, create_database
 from streams import wire
 from streams.codec import encode_command, key_of, partition_of
+from streams.kafka_access import kafka_options
 from streams.kinds import KINDS
 
 WAIT_SECONDS = 60
 LOOK_SECONDS = 0.05
 
 
+BY_OPERATOR = wire.Stamp(OPERATOR, Scope.ADMIN)
+
+
 class Command(NamedTuple):
-    """A payload, and the id that it is known by."""
+    """A payload, the id that it is known by, and who gives it."""
 
     command_id: uuid.UUID
     payload: wire.Shape
+    stamp: wire.Stamp = BY_OPERATOR
 
 
 async def carry_out(settings: Settings, commands: list[Command]) -> list[CommandStatus]:
@@ -43,14 +49,14 @@ async def carry_out(settings: Settings, commands: list[Command]) -> list[Command
 async def _append(settings: Settings, commands: list[Command]) -> None:
     topics = topics_in(settings)
     async with AIOKafkaProducer(
-        bootstrap_servers=settings.kafka_url, enable_idempotence=True, acks="all"
+        **kafka_options(settings.kafka), enable_idempotence=True, acks="all"
     ) as producer:
-        for command_id, payload in commands:
+        for command_id, payload, stamp in commands:
             topic = getattr(topics, KINDS[type(payload).__name__].topic)
             key = key_of(payload)
             await producer.send_and_wait(
                 topic.name,
-                encode_command(command_id, payload),
+                encode_command(command_id, payload, stamp),
                 key=key,
                 partition=partition_of(key, topic.partitions),
             )

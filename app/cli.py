@@ -9,12 +9,14 @@ import click
 
 from app.addresses import address_of, require_free, why_unwell
 from app.cli_audit import audit
-from app.cli_catalog import coupon, product
+from app.cli_catalog import admin_group, balance, coupon, product
 from app.cli_dlq import dlq
+from app.cli_kafka import kafka
 from app.cli_log import log_group
 from app.cli_ranking import check, rebuild, run_batch, show
 from app.cli_services import services
 from app.cli_settings import connected_settings, load_settings, show_settings
+from app.identity import require_identity
 from app.services.errors import StartError
 
 T = TypeVar("T")
@@ -55,7 +57,9 @@ def run() -> None:
     """
     from app.supervisor import supervise  # noqa: PLC0415
 
-    supervise(load_settings())
+    settings = load_settings()
+    require_identity(settings)
+    supervise(settings)
 
 
 @main.command()
@@ -69,6 +73,7 @@ def edge(*, with_worker: bool) -> None:
     says whether one is ready.
     """
     settings = connected_settings("edge")
+    require_identity(settings)
     require_free(settings, "http_port", "metrics_port", *(["worker_port"] if with_worker else []))
     from app.node import run_edge  # noqa: PLC0415
 
@@ -78,23 +83,25 @@ def edge(*, with_worker: bool) -> None:
 @main.command()
 @click.option(
     "--kind",
-    type=click.Choice(["commands", "ranking"]),
+    type=click.Choice(["commands", "ranking", "gateway"]),
     default="commands",
     show_default=True,
-    help="commands: apply commands to the database. ranking: keep the live best-seller list.",
+    help="commands: apply commands to the database. ranking: keep the live best-seller list. "
+    "gateway: pass on the commands of services (FAIRLINE_INGRESS).",
 )
 def worker(kind: str) -> None:
-    """Apply commands, or keep the live ranking.
+    """Apply commands, keep the live ranking, or let services in.
 
     Run as many of each kind as there is work for. Workers of one kind share the partitions
     among them: when one leaves, the others take over.
     """
     settings = connected_settings(f"worker-{kind}")
-    require_free(settings, "worker_port" if kind == "commands" else "ranking_port")
-    from app import node  # noqa: PLC0415
+    ports = {"commands": "worker_port", "ranking": "ranking_port", "gateway": "gateway_port"}
+    require_free(settings, ports[kind])
+    from app import gateway, node  # noqa: PLC0415
 
-    run_worker = node.run_command_worker if kind == "commands" else node.run_ranking_worker
-    _run_loop(run_worker(settings))
+    run = {"commands": node.run_command_worker, "ranking": node.run_ranking_worker}
+    _run_loop(run.get(kind, gateway.run_gateway)(settings))
 
 
 @main.command()
@@ -165,6 +172,9 @@ for each in (check, rebuild, run_batch, show):
 main.add_command(audit)
 main.add_command(product)
 main.add_command(coupon)
+main.add_command(balance)
+main.add_command(admin_group)
+main.add_command(kafka)
 main.add_command(log_group)
 main.add_command(dlq)
 main.add_command(services)

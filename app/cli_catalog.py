@@ -1,4 +1,4 @@
-"""`fairline product` and `fairline coupon`: what is for sale, defined by an operator."""
+"""`fairline product`, `coupon`, `balance` and `admin`: what operators do, and what they did."""
 
 import asyncio
 import uuid
@@ -7,11 +7,16 @@ from typing import Any
 
 import click
 
-from app.cli_settings import connected_settings
+from app.cli_settings import connected_settings, load_settings
 from app.services.errors import StartError
+from app.who import operator_here
 
 # Without an offset a moment is UTC: the shell's zone must not decide when a coupon opens.
 MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"])
+
+
+_why = click.option("--reason", help="For the list of admin actions; 1 to 200 characters.")
+_required_why = click.option("--reason", required=True, help="For the list of admin actions.")
 
 
 @click.group()
@@ -24,6 +29,7 @@ def product() -> None:
 @click.option("--name", required=True, help="1 to 200 characters.")
 @click.option("--price", type=int, required=True, help="In won.")
 @click.option("--stock", type=int, default=0, show_default=True, help="Of a new product.")
+@_why
 def define_product(**fields: Any) -> None:
     """Put a product into the catalog, or rename and reprice it.
 
@@ -35,6 +41,7 @@ def define_product(**fields: Any) -> None:
 @product.command("restock")
 @click.argument("product_id", type=int)
 @click.option("--quantity", type=int, required=True, help="Pieces to add.")
+@_why
 def restock_product(**fields: Any) -> None:
     """Add pieces to a product's stock."""
     _carry_out("RestockProduct", fields)
@@ -42,7 +49,7 @@ def restock_product(**fields: Any) -> None:
 
 @click.group()
 def coupon() -> None:
-    """Announce coupons."""
+    """Announce coupons, and pause them."""
 
 
 @coupon.command("define")
@@ -51,6 +58,7 @@ def coupon() -> None:
 @click.option("--discount", "discount_amount", type=int, required=True, help="Won off an order.")
 @click.option("--valid-from", type=MOMENT, help="First moment of issue; UTC without offset.")
 @click.option("--valid-until", type=MOMENT, help="End of issue; UTC without offset.")
+@_why
 def define_coupon(**fields: Any) -> None:
     """Announce a coupon, or change its terms.
 
@@ -60,12 +68,60 @@ def define_coupon(**fields: Any) -> None:
     _carry_out("DefineCoupon", fields)
 
 
+@coupon.command("pause")
+@click.argument("coupon_code")
+@_required_why
+def pause_coupon(**fields: Any) -> None:
+    """Issue no more copies for now; those that are out stay what they are."""
+    _carry_out("PauseCoupon", {**fields, "paused": True})
+
+
+@coupon.command("resume")
+@click.argument("coupon_code")
+@_required_why
+def resume_coupon(**fields: Any) -> None:
+    """Issue copies of a paused coupon again."""
+    _carry_out("PauseCoupon", {**fields, "paused": False})
+
+
+@click.group()
+def balance() -> None:
+    """Give users money."""
+
+
+@balance.command("credit")
+@click.argument("user_id", type=int)
+@click.option("--amount", type=int, required=True, help="In won.")
+@_required_why
+def credit_balance(**fields: Any) -> None:
+    """Add an amount to a user's balance, up to its maximum."""
+    _carry_out("CreditBalance", fields)
+
+
+@click.group("admin")
+def admin_group() -> None:
+    """Look at what admins and operators did."""
+
+
+@admin_group.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+def list_actions(limit: int) -> None:
+    """List admin commands, the newest first: when, who, what, and why."""
+    from app.admin_actions import admin_actions  # noqa: PLC0415
+
+    for line in asyncio.run(admin_actions(load_settings(), limit)):
+        click.echo(line)
+
+
 def _carry_out(kind: str, fields: dict[str, Any]) -> None:
     """Send one command, show its outcome, and leave with 1 where it was refused."""
     settings = connected_settings("command")
     from app.carry_out import Command, carry_out  # noqa: PLC0415
+    from domain.principals import Scope  # noqa: PLC0415
+    from streams import wire  # noqa: PLC0415
 
-    command = Command(uuid.uuid4(), _payload(kind, fields))
+    stamp = wire.Stamp(operator_here(), Scope.ADMIN)
+    command = Command(uuid.uuid4(), _payload(kind, fields), stamp)
     (outcome,) = asyncio.run(carry_out(settings, [command]))
     click.echo(outcome.body)
     if outcome.status != 200:

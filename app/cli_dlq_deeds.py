@@ -1,7 +1,5 @@
 """`fairline dlq replay` and `discard`: what closes dead letters, with a name to it."""
 
-import getpass
-import os
 import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -12,6 +10,7 @@ from app import cli_dlq_options as options
 from app.cli_running import run, tell
 from app.cli_settings import connected_settings, load_settings
 from app.settings import Settings
+from app.who import user_name
 
 F = TypeVar("F", bound=Callable[..., Any])
 Given = dict[str, Any]
@@ -61,15 +60,7 @@ def _meant(given: Given) -> Meant:
 def _asker(given: Given) -> Any:
     from app.dlq import Asker  # noqa: PLC0415
 
-    return Asker(given["by"] or f"{_user()}@{socket.gethostname()}", given["why"])
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user may have a number and no name.
-        return f"uid {os.getuid()}"
+    return Asker(given["by"] or f"{user_name()}@{socket.gethostname()}", given["why"])
 
 
 @click.command()

@@ -65,7 +65,7 @@ def _batch(settings: Settings, database: Database) -> DailyBatch:
     topics = topics_in(settings)
 
     async def offsets(at_ms: int) -> Mapping[Partition, int]:
-        return await offsets_at(settings.kafka_url, topics.user_commands, at_ms)
+        return await offsets_at(settings.kafka, topics.user_commands, at_ms)
 
     async def compare(window: Window) -> Comparison:
         return await check(settings, log.debug, window)

@@ -34,6 +34,7 @@ from storage.engine import Database
 from streams.admin import describe_cluster
 from streams.codec import DEAD_LETTER_REPLAY, CommandReader, partition_of
 from streams.dead_letter_replays import content_of
+from streams.kafka_access import kafka_options
 from streams.records import LOG_APPEND_TIME, Headers, Place, Record
 from streams.topics import Topics
 
@@ -166,7 +167,7 @@ async def replayer(settings: Settings, wait_seconds: float) -> AsyncIterator[Rep
     async with opened(settings) as database:
         await _require_partitions(settings)
         async with AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_url, enable_idempotence=True, acks="all"
+            **kafka_options(settings.kafka), enable_idempotence=True, acks="all"
         ) as producer:
             yield Replayer(database, producer, wait_seconds)
 
@@ -174,7 +175,7 @@ async def replayer(settings: Settings, wait_seconds: float) -> AsyncIterator[Rep
 async def _require_partitions(settings: Settings) -> None:
     """Refuse to place keys by a number of partitions that the topics do not have."""
     topics = topics_in(settings).commands
-    found = (await describe_cluster(settings.kafka_url, topics)).partitions
+    found = (await describe_cluster(settings.kafka, topics)).partitions
     for topic in topics:
         if found[topic.name] != topic.partitions:
             message = f"{topic.name} has {found[topic.name]} partitions, and FAIRLINE_PARTITIONS"

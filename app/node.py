@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.addresses import address_of
+from app.identity import identifier_of
 from app.metrics_port import serving_metrics
 from app.open_files import allow_open_files
 from app.services.errors import AwayError, StartError, one_line
@@ -43,43 +44,43 @@ REQUEST_SECONDS_MAX = 9.0
 async def run_command_worker(settings: Settings) -> None:
     """Apply commands until SIGTERM or SIGINT. Raises LogRefusedError on another's log."""
     async with (
-        _process() as stop,
+        process() as stop,
         _database(settings) as database,
         _following(settings, "worker"),
-        _running(_command_worker(settings, database), stop),
+        running(_command_worker(settings, database), stop),
     ):
-        await _until_stopped("command worker", database, stop)
+        await until_stopped("command worker", f"database {database.name}", stop)
 
 
 async def run_ranking_worker(settings: Settings) -> None:
     """Keep the live ranking until SIGTERM or SIGINT; leaves the process when it cannot go on."""
     async with (
-        _process() as stop,
+        process() as stop,
         _database(settings) as database,
-        _running(_ranking_worker(settings, database), stop),
+        running(_ranking_worker(settings, database), stop),
     ):
-        await _until_stopped("ranking worker", database, stop)
+        await until_stopped("ranking worker", f"database {database.name}", stop)
 
 
 async def run_edge(settings: Settings, *, with_worker: bool = False) -> None:
     """Serve HTTP until SIGTERM or SIGINT; with a command worker in the same process if asked."""
     allow_open_files(settings.stream_clients_max + settings.requests_max)
     async with contextlib.AsyncExitStack() as stack:
-        stop = await stack.enter_async_context(_process())
+        stop = await stack.enter_async_context(process())
         await stack.enter_async_context(_following(settings, "edge"))
         database = await stack.enter_async_context(_database(settings))
         others: Others = {}
         if with_worker:
             worker = _command_worker(settings, database)
             others = {"worker": worker.health}
-            await stack.enter_async_context(_running(worker, stop))
+            await stack.enter_async_context(running(worker, stop))
         await stack.enter_async_context(serving_metrics(settings))
         await stack.enter_async_context(_edge(settings, database, others, stop))
-        await _until_stopped("edge", database, stop)
+        await until_stopped("edge", f"database {database.name}", stop)
 
 
 @contextlib.asynccontextmanager
-async def _process() -> AsyncIterator[Stop]:
+async def process() -> AsyncIterator[Stop]:
     """What every process has around its parts: ears for a stop, and a watch over its loop."""
     async with stopping() as stop:
         with LoopWatch(asyncio.get_running_loop()):
@@ -116,6 +117,7 @@ def _command_worker(settings: Settings, database: Database) -> CommandWorker:
             batch_max=settings.batch_max,
             retry_seconds_max=settings.retry_seconds_max,
             retention_ms=settings.retention_days * DAY_MS,
+            asks_stamps=settings.auth == "jwt",
             dead_letters=Thresholds(
                 settings.dead_letters_in_a_row_max, settings.dead_letters_percent_max
             ),
@@ -141,10 +143,10 @@ async def _edge(
     settings: Settings, database: Database, others: Others, stop: Stop
 ) -> AsyncIterator[None]:
     topics = topics_in(settings)
-    top_lists = TopListReader(settings.kafka_url, topics, settings.ranking_hours)
+    top_lists = TopListReader(settings.kafka, topics, settings.ranking_hours)
     edge_settings = EdgeSettings(
         topics=topics,
-        kafka_url=settings.kafka_url,
+        kafka_url=settings.kafka,
         redis_url=settings.redis_url,
         cache_prefix=f"{settings.topic_prefix}fairline:",
         edge_number=settings.edge_number,
@@ -154,7 +156,13 @@ async def _edge(
         quota=read_quota(settings.rate_limit),
         limits=Limits(settings.queue_seconds_max, settings.session_timeout_seconds),
     )
-    edge = create_edge(edge_settings, database, top_lists=top_lists, others=others)
+    edge = create_edge(
+        edge_settings,
+        database,
+        top_lists=top_lists,
+        others=others,
+        identifier=identifier_of(settings),
+    )
     runner = EdgeRunner(edge, handle_signals=False, shutdown_timeout=REQUEST_SECONDS_MAX)
     try:
         await stop.unless_asked(top_lists.start())
@@ -177,7 +185,7 @@ class _Worker(Protocol):
 
 
 @contextlib.asynccontextmanager
-async def _running(worker: _Worker, stop: Stop) -> AsyncIterator[None]:
+async def running(worker: _Worker, stop: Stop) -> AsyncIterator[None]:
     """Run a worker, and leave the process when it fails: half a worker helps nobody."""
     try:
         await stop.unless_asked(_start(worker))
@@ -208,7 +216,7 @@ async def _leave_on_failure(worker: _Worker) -> None:
 def faust_settings(settings: Settings, role: str, web_port: int) -> FaustSettings:
     """Make the Faust settings of one role; its consumer group is named for it."""
     return FaustSettings(
-        kafka_url=settings.kafka_url,
+        kafka_url=settings.kafka,
         group=f"{settings.topic_prefix}fairline-{role}",
         web_host=settings.worker_host,
         web_port=web_port,
@@ -218,7 +226,8 @@ def faust_settings(settings: Settings, role: str, web_port: int) -> FaustSetting
     )
 
 
-async def _until_stopped(role: str, database: Database, stop: Stop) -> None:
-    log.info("%s ready (database %s)", role, database.name)
+async def until_stopped(role: str, served: str, stop: Stop) -> None:
+    """Say that the process is ready, and wait until it is asked to stop."""
+    log.info("%s ready (%s)", role, served)
     await stop.wait()
     log.info("%s stopping", role)

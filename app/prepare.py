@@ -5,6 +5,7 @@ import asyncio
 from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.ingress import ingress_topics
 from app.services.errors import StartError, one_line
 from app.settings import Settings
 from app.topics import topics_in
@@ -22,12 +23,12 @@ def prepare(settings: Settings) -> None:
     try:
         asyncio.run(_make_topics(settings))
     except (OSError, KafkaError) as error:
-        raise _cannot_reach(settings.kafka_url, "FAIRLINE_KAFKA_URL", error) from error
+        raise _cannot_reach(settings.kafka, "FAIRLINE_KAFKA_URL", error) from error
 
 
 async def _make_topics(settings: Settings) -> None:
-    topics = topics_in(settings).all
-    await ensure_topics(settings.kafka_url, topics, replication=settings.replication)
+    topics = [*topics_in(settings).all, *ingress_topics(settings)]
+    await ensure_topics(settings.kafka, topics, replication=settings.replication)
 
 
 def _cannot_reach(url: str, variable: str, error: Exception) -> StartError:

@@ -19,7 +19,7 @@ async def prune(settings: Settings, say: Say, *, dry_run: bool) -> None:
     async with opened(settings, "pruning") as database:
         pruner = Pruner(
             database,
-            lambda: committed_offsets(settings.kafka_url, group),
+            lambda: committed_offsets(settings.kafka, group),
             settings.retention_days * DAY_MS,
         )
         bounds = await pruner.find_bounds()

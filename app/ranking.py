@@ -14,6 +14,7 @@ from app.settings import Settings
 from app.topics import topics_in
 from domain.comparison import Comparison, Difference
 from domain.ranking import Window
+from streams.kafka_access import kafka_options
 from streams.outcomes import moment
 from tables.owners import OwnerAwayError, Owners, check_everywhere
 from tables.sale_reader import encode_rebuild
@@ -79,7 +80,7 @@ async def _request_rebuild(settings: Settings) -> None:
     value = encode_rebuild(uuid.uuid4())
     try:
         async with AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_url, enable_idempotence=True, acks="all"
+            **kafka_options(settings.kafka), enable_idempotence=True, acks="all"
         ) as producer:
             for partition in range(topic.partitions):
                 await producer.send_and_wait(topic.name, value, partition=partition)
@@ -91,7 +92,7 @@ async def _request_rebuild(settings: Settings) -> None:
 @asynccontextmanager
 async def _top_lists(settings: Settings) -> AsyncIterator[TopListReader]:
     """Read the top lists up to the present; raises StartError where that cannot be."""
-    reader = TopListReader(settings.kafka_url, topics_in(settings), settings.ranking_hours)
+    reader = TopListReader(settings.kafka, topics_in(settings), settings.ranking_hours)
     await reader.start()
     try:
         deadline = time.monotonic() + READ_SECONDS_MAX

@@ -3,12 +3,18 @@
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from web.quotas import read_quota
+
+if TYPE_CHECKING:
+    from streams.kafka_access import KafkaAddress
+
+_ALGORITHM = "(RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA)"
 
 
 class Settings(BaseSettings):
@@ -17,6 +23,33 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FAIRLINE_", frozen=True, extra="ignore")
 
     http_host: str = Field("127.0.0.1", description="Address the edge listens on.")
+    auth: str = Field(
+        "none",
+        pattern="^(none|jwt)$",
+        description="none: whoever reaches the edge acts as anybody; jwt: who has a token.",
+    )
+    auth_none_beyond_loopback: bool = Field(
+        default=False,
+        description="Serve without tokens at other addresses than this machine's own.",
+    )
+    jwt_keys: str = Field(
+        "", description="Public keys of tokens: a PEM or JWK file, or the https URL of a JWK set."
+    )
+    jwt_algorithms: str = Field(
+        "RS256",
+        pattern=rf"^{_ALGORITHM}(,{_ALGORITHM})*$",
+        description="Algorithms that tokens are signed with, with commas; a token chooses none.",
+    )
+    jwt_issuer: str = Field("", description="The `iss` of every token.")
+    jwt_audience: str = Field("", description="What the `aud` of every token names.")
+    jwt_admin_scope: str = Field(
+        "fairline:admin",
+        pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,100}$",
+        description="The word in a token's `scope` that opens the admin routes.",
+    )
+    jwt_leeway_seconds: float = Field(
+        10.0, ge=0, le=60, description="How far an issuer's clock may be from ours."
+    )
     http_port: int = Field(8080, ge=0, le=65535, description="Port the edge listens on.")
     worker_host: str = Field("127.0.0.1", description="Address of the workers' web views.")
     ranking_url: str = Field(
@@ -38,6 +71,29 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".fairline"), description="Folder of the embedded services' data.")
     kafka_url: str = Field(
         "", description="host:port[,host:port] of a Kafka cluster; empty: embedded."
+    )
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT",
+        description="Of FAIRLINE_KAFKA_URL: with TLS, with SASL, with both or neither.",
+    )
+    kafka_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How SASL proves that it knows the password."
+    )
+    kafka_username: str = Field("", description="Who we are for Kafka, with SASL.")
+    kafka_password: SecretStr = Field(
+        SecretStr(""), description="The password of FAIRLINE_KAFKA_USERNAME."
+    )
+    kafka_ca: str = Field(
+        "",
+        description="File of the authorities that Kafka's certificate is of; empty: the system's.",
+    )
+    ingress: str = Field(
+        "",
+        pattern=r"^([a-z0-9.-]{1,40}=[A-Za-z]+(,[A-Za-z]+)*( |$))*$",
+        description="Services behind the gateway: name=Type,Type name=Type; each has a topic.",
+    )
+    gateway_port: int = Field(
+        6068, ge=1, le=65535, description="Port of the gateway's health views."
     )
     database_url: str = Field(
         "", description="postgresql://... or sqlite:///file; empty: embedded SQLite."
@@ -151,6 +207,20 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The time zone of the daily ranking."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def kafka(self) -> "KafkaAddress":
+        """Kafka's address, and how it is entered."""
+        from streams.kafka_access import KafkaAccess, KafkaAddress  # noqa: PLC0415
+
+        access = KafkaAccess(
+            self.kafka_security,
+            self.kafka_mechanism,
+            self.kafka_username,
+            self.kafka_password.get_secret_value(),
+            self.kafka_ca,
+        )
+        return KafkaAddress(self.kafka_url, access)
 
     @property
     def sqlalchemy_url(self) -> str:

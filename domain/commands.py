@@ -15,6 +15,16 @@ class ChargeBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditBalance:
+    """Give the user `amount` won, at least 1, for a reason that an admin tells."""
+
+    command_id: CommandId
+    user_id: UserId
+    amount: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class IssueCoupon:
     """Give the user one copy of the coupon, first come, first served."""
 
@@ -91,8 +101,18 @@ class DefineCoupon:
     valid_until_ms: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class PauseCoupon:
+    """Let no more copies be issued for now, or let them be issued again."""
+
+    command_id: CommandId
+    coupon_code: CouponCode
+    paused: bool
+
+
 Command = (
     ChargeBalance
+    | CreditBalance
     | IssueCoupon
     | CreateOrder
     | PayOrder
@@ -100,4 +120,5 @@ Command = (
     | DefineProduct
     | RestockProduct
     | DefineCoupon
+    | PauseCoupon
 )

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from domain.commands import DefineCoupon, IssueCoupon
+from domain.commands import DefineCoupon, IssueCoupon, PauseCoupon
 from domain.entities import Coupon, UserCoupon
-from domain.events import CouponDefined, CouponIssued, Reason, Refusal
+from domain.events import CouponDefined, CouponIssued, CouponPaused, Reason, Refusal
 from domain.ids import CouponId
 from domain.state import Decision, State, Terms
 
@@ -12,8 +12,8 @@ from domain.state import Decision, State, Terms
 def decide_issue_coupon(state: State, command: IssueCoupon, terms: Terms) -> Decision:
     """Issue the next number of a coupon.
 
-    Refusals, in this order: unknown code, outside its validity, already issued to this user,
-    sold out. A user who holds a copy is told so even when the coupon has sold out since.
+    Refusals, in this order: unknown code, outside its validity, paused, already issued to this
+    user, sold out. A user who holds a copy is told so even when the coupon has sold out since.
     """
     code = {"couponCode": command.coupon_code}
     coupon = state.coupons.get(command.coupon_code)
@@ -22,6 +22,9 @@ def decide_issue_coupon(state: State, command: IssueCoupon, terms: Terms) -> Dec
     if not coupon.is_valid_at(terms.now_ms):
         message = "The coupon is not issued at this time."
         return Decision(Refusal(Reason.COUPON_NOT_VALID_NOW, message, {**code}))
+    if coupon.paused:
+        message = "The coupon is paused."
+        return Decision(Refusal(Reason.COUPON_PAUSED, message, {**code}))
     if state.user_coupons.get((command.user_id, coupon.coupon_id)) is not None:
         message = "The user holds this coupon already."
         return Decision(Refusal(Reason.COUPON_ALREADY_ISSUED, message, {**code}))
@@ -48,7 +51,7 @@ def _issue(coupon: Coupon, command: IssueCoupon, terms: Terms) -> Decision:
 def decide_define_coupon(state: State, command: DefineCoupon, _terms: Terms) -> Decision:
     """Announce a coupon or change its terms; its total cannot fall below what is issued.
 
-    Copies that are out keep the discount they were issued with.
+    Copies that are out keep the discount they were issued with, and a paused one stays paused.
     """
     known = state.coupons.get(command.coupon_code)
     issued = known.issued if known else 0
@@ -64,5 +67,19 @@ def decide_define_coupon(state: State, command: DefineCoupon, _terms: Terms) -> 
         discount_amount=command.discount_amount,
         valid_from_ms=command.valid_from_ms,
         valid_until_ms=command.valid_until_ms,
+        paused=known.paused if known else False,
     )
     return Decision(CouponDefined(coupon), (coupon,))
+
+
+def decide_pause_coupon(state: State, command: PauseCoupon, _terms: Terms) -> Decision:
+    """Pause a coupon, or end its pause; refused where there is no such coupon.
+
+    One that is so already stays so, and that is a success: nobody needs to look first.
+    """
+    coupon = state.coupons.get(command.coupon_code)
+    if coupon is None:
+        details: dict[str, int | str] = {"couponCode": command.coupon_code}
+        return Decision(Refusal(Reason.COUPON_NOT_FOUND, "There is no such coupon.", details))
+    paused = replace(coupon, paused=command.paused)
+    return Decision(CouponPaused(paused), (paused,))

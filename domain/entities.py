@@ -18,6 +18,7 @@ class EntryKind(StrEnum):
     """Why a balance moved."""
 
     CHARGE = "CHARGE"
+    CREDIT = "CREDIT"
     PAYMENT = "PAYMENT"
     REFUND = "REFUND"
 
@@ -46,7 +47,10 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Coupon:
-    """A limited offer: `issued` of `total` copies are out, each takes a fixed sum off."""
+    """A limited offer: `issued` of `total` copies are out, each takes a fixed sum off.
+
+    While it is paused no more are issued; those that are out stay what they are.
+    """
 
     coupon_id: CouponId
     coupon_code: CouponCode
@@ -55,6 +59,7 @@ class Coupon:
     discount_amount: int
     valid_from_ms: int | None = None
     valid_until_ms: int | None = None
+    paused: bool = False
 
     def is_valid_at(self, now_ms: int) -> bool:
         """Tell whether copies may be issued now: the first moment counts, the last does not."""

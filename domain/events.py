@@ -15,6 +15,7 @@ class Reason(StrEnum):
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
     COUPON_NOT_FOUND = "COUPON_NOT_FOUND"
     COUPON_NOT_VALID_NOW = "COUPON_NOT_VALID_NOW"
+    COUPON_PAUSED = "COUPON_PAUSED"
     COUPON_ALREADY_ISSUED = "COUPON_ALREADY_ISSUED"
     COUPON_SOLD_OUT = "COUPON_SOLD_OUT"
     COUPON_NOT_HELD = "COUPON_NOT_HELD"
@@ -46,6 +47,15 @@ class BalanceCharged:
 
     user_id: UserId
     charged_amount: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceCredited:
+    """An admin's credit of `credited_amount` made the balance `balance`, in won."""
+
+    user_id: UserId
+    credited_amount: int
     balance: int
 
 
@@ -98,6 +108,13 @@ class CouponDefined:
 
 
 @dataclass(frozen=True, slots=True)
+class CouponPaused:
+    """The coupon is paused, or is so no more."""
+
+    coupon: Coupon
+
+
+@dataclass(frozen=True, slots=True)
 class SaleRecorded:
     """So many pieces of a product were sold, at the broker time of the payment.
 
@@ -112,12 +129,14 @@ class SaleRecorded:
 
 Outcome = (
     BalanceCharged
+    | BalanceCredited
     | CouponIssued
     | OrderCreated
     | OrderPaid
     | OrderCancelled
     | ProductSaved
     | CouponDefined
+    | CouponPaused
     | Refusal
 )
 Event = OrderPaid | OrderCancelled | SaleRecorded

@@ -25,7 +25,9 @@ class Needs:
     def add(self, command: commands.Command) -> None:
         """Note what one command names."""
         match command:
-            case commands.ChargeBalance(command_id, user_id, _):
+            case commands.ChargeBalance(command_id, user_id) | commands.CreditBalance(
+                command_id, user_id
+            ):
                 self.wallets.add(user_id)
                 # One that moved money before is not carried out again, however long ago.
                 self.charges.add((user_id, command_id))
@@ -39,7 +41,7 @@ class Needs:
             case commands.DefineProduct() | commands.RestockProduct():
                 self.products.add(command.product_id)
                 self.writes_products = True
-            case commands.DefineCoupon():
+            case commands.DefineCoupon() | commands.PauseCoupon():
                 self.coupons.add(command.coupon_code)
 
     def _add_create_order(self, command: commands.CreateOrder) -> None:

@@ -8,6 +8,7 @@ from domain.state import Decision, State, Terms
 
 RULES: dict[type, Callable[[State, Any, Terms], Decision]] = {
     commands.ChargeBalance: wallet.decide_charge_balance,
+    commands.CreditBalance: wallet.decide_credit_balance,
     commands.IssueCoupon: coupons.decide_issue_coupon,
     commands.CreateOrder: orders.decide_create_order,
     commands.PayOrder: orders.decide_pay_order,
@@ -15,6 +16,7 @@ RULES: dict[type, Callable[[State, Any, Terms], Decision]] = {
     commands.DefineProduct: catalog.decide_define_product,
     commands.RestockProduct: catalog.decide_restock_product,
     commands.DefineCoupon: coupons.decide_define_coupon,
+    commands.PauseCoupon: coupons.decide_pause_coupon,
 }
 
 

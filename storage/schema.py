@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -69,6 +71,7 @@ coupons = Table(
     Column("discount_amount", BigInteger, nullable=False),
     Column("valid_from_ms", BigInteger),
     Column("valid_until_ms", BigInteger),
+    Column("paused", Boolean, nullable=False, server_default=false()),
     CheckConstraint("issued >= 0 AND issued <= total", name="issued"),
 )
 
@@ -241,6 +244,24 @@ dead_letter_closings = Table(
     Column("status", Integer),
     Column("closed_at_ms", BigInteger, nullable=False),
     ForeignKeyConstraint(_PLACE, _LETTER),
+)
+
+admin_actions = Table(
+    "admin_actions",
+    metadata,
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
+    Column("epoch", Integer, nullable=False),
+    Column("topic", String(120), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("principal", String(255), nullable=False),
+    Column("command_id", String(36), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("acted_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("epoch", "topic", "partition", "offset"),
+    sqlite_autoincrement=True,
 )
 
 daily_ranking = Table(

@@ -96,15 +96,15 @@ def _one_of_array(element: _OneOf, compiler: Any, **options: Any) -> str:
 def _one_of_json(element: _OneOf, compiler: Any, **options: Any) -> str:
     column, listed, *found = (compiler.process(each, **options) for each in element.clauses)
     # All parts are the compiler's own text: a column's name, a parameter's mark, queries.
-    values = [f"SELECT value FROM json_each({listed})"]  # noqa: S608
-    values += [f"SELECT * FROM {query}" for query in found]  # noqa: S608
+    values = [f"SELECT value FROM json_each({listed})"]  # noqa: S608  # nosec B608
+    values += [f"SELECT * FROM {query}" for query in found]  # noqa: S608  # nosec B608
     return f"{column} IN ({' UNION ALL '.join(values)})"
 
 
 @compiles(_AnyPair, "postgresql")
 def _any_pair_of_arrays(element: _AnyPair, compiler: Any, **options: Any) -> str:
     one, two, ones, twos = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"({one}, {two}) IN (SELECT * FROM unnest({ones}, {twos}))"  # noqa: S608
+    return f"({one}, {two}) IN (SELECT * FROM unnest({ones}, {twos}))"  # noqa: S608  # nosec B608
 
 
 @compiles(_AnyPair, "sqlite")
@@ -112,4 +112,4 @@ def _any_pair_of_json(element: _AnyPair, compiler: Any, **options: Any) -> str:
     one, two, ones, twos = (compiler.process(clause, **options) for clause in element.clauses)
     # Both lists are numbered from 0. Joined, each would be read once for each value of the other.
     second = f"json_extract({twos}, '$[' || key || ']')"
-    return f"({one}, {two}) IN (SELECT value, {second} FROM json_each({ones}))"  # noqa: S608
+    return f"({one}, {two}) IN (SELECT value, {second} FROM json_each({ones}))"  # noqa: S608  # nosec B608

@@ -17,6 +17,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from streams.kafka_access import kafka_options
 from streams.records import Partition
 from streams.topics import Topic
 
@@ -40,7 +41,7 @@ class Cluster:
 
 @asynccontextmanager
 async def _admin(kafka_url: str) -> AsyncIterator[Any]:
-    client = AIOKafkaAdminClient(bootstrap_servers=kafka_url)
+    client = AIOKafkaAdminClient(**kafka_options(kafka_url))
     await client.start()
     try:
         yield client

@@ -14,6 +14,7 @@ from streams.consumer import CommittedTransport
 from streams.haul_consumer import HaulTransport
 from streams.health import WorkerHealth
 from streams.intake import Intake
+from streams.kafka_access import access_of
 from streams.metrics import CONTENT_TYPE, render
 from streams.prompt_tables import PromptTables
 from streams.topics import Topics
@@ -42,6 +43,7 @@ def create_faust_app(
     app = faust.App(
         settings.group,
         broker=[f"kafka://{server}" for server in settings.kafka_url.split(",")],
+        broker_credentials=credentials_of(settings.kafka_url),
         datadir=settings.data_dir,
         processing_guarantee="at_least_once",
         key_serializer="raw",
@@ -69,6 +71,20 @@ def create_faust_app(
     app.transport = transport(app.conf.broker_consumer, app, loop=app.loop)
     _add_metrics_view(app)
     return app
+
+
+def credentials_of(address: str) -> Any:
+    """Return how Faust enters Kafka; None where it is open."""
+    access = access_of(address)
+    context = access.ssl_context()
+    if access.has_sasl:
+        return faust.SASLCredentials(
+            username=access.username,
+            password=access.password,
+            ssl_context=context,
+            mechanism=access.mechanism,
+        )
+    return None if context is None else faust.SSLCredentials(context=context)
 
 
 def _url_of(settings: FaustSettings) -> str:
@@ -109,7 +125,7 @@ def create_command_app(
     async def process_catalog_commands(stream: Any) -> None:
         await intake.process(stream)
 
-    _add_health_views(app, health)
+    add_health_views(app, health)
     return app
 
 
@@ -119,7 +135,9 @@ def _add_metrics_view(app: Any) -> None:
         return view.bytes(render(), headers={"Content-Type": CONTENT_TYPE})
 
 
-def _add_health_views(app: Any, health: WorkerHealth) -> None:
+def add_health_views(app: Any, health: WorkerHealth) -> None:
+    """Serve what the worker knows of its health."""
+
     @app.page("/livez", name="livez")
     async def livez(view: View, _request: Request) -> Response:
         alive = health.liveness.is_alive

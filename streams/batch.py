@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.needs import needs_of
 from domain.state import State
+from storage.admin_actions import save_admin_actions
 from storage.command_log import (
     CommandKey,
     Disposition,
@@ -31,6 +32,7 @@ from storage.state import ask_state, save_state
 from streams.codec import CommandReader, Incoming, Poison
 from streams.dead_letter_replays import load_replays
 from streams.decisions import BatchDecider, Rulebook, Writing, key_of
+from streams.kinds import ADMIN_TYPES
 from streams.metrics import note_batch
 from streams.outcomes import problem
 from streams.published import Published
@@ -221,6 +223,8 @@ async def _save(connection: AsyncConnection, decided: BatchDecider, marks: Itera
     save_state(writes, decided.state)
     writing = decided.writing
     save_log_rows(writes, writing.rows, writing.firsts, writing.letters)
+    if done := [r for r in writing.firsts if r.type in ADMIN_TYPES and r.payload is not None]:
+        save_admin_actions(writes, done)
     save_closings(writes, writing.closings.written, writing.closings.moved)
     save_marks(writes, marks)
     await writes.flush(connection)

@@ -16,15 +16,15 @@ from aiokafka.partitioner import murmur2
 
 from domain import commands
 from domain.ids import CommandId
+from domain.principals import OPERATOR, why_not_allowed
 from streams import wire
-from streams.kinds import KINDS, Kind
+from streams.kinds import ADMIN_TYPES, KINDS, Kind
 from streams.records import Record
 from streams.topics import Topics
 
-REQUEST_TOKEN = "request-token"  # noqa: S105 - the name of a header, not a secret.
+REQUEST_TOKEN = "request-token"  # noqa: S105  # nosec B105
 RESULTS_PARTITION = "results-partition"
 DEAD_LETTER_REPLAY = "dead-letter-replay"
-OPERATOR = "operator"
 
 
 class PoisonReason(StrEnum):
@@ -36,6 +36,7 @@ class PoisonReason(StrEnum):
     INVALID_PAYLOAD = "INVALID_PAYLOAD"
     KEY_MISMATCH = "KEY_MISMATCH"
     WRONG_PARTITION = "WRONG_PARTITION"
+    NOT_ALLOWED = "NOT_ALLOWED"
     RULE_FAILED = "RULE_FAILED"
     DATA_REFUSED = "DATA_REFUSED"
 
@@ -84,8 +85,9 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 def principal_of(payload: wire.Shape) -> str:
     """Return who acts where nobody is named: the payload's user, else the operator."""
-    user_id = getattr(payload, "user_id", None)
-    return OPERATOR if user_id is None else str(user_id)
+    if type(payload).__name__ in ADMIN_TYPES:
+        return OPERATOR
+    return str(getattr(payload, "user_id", OPERATOR))
 
 
 def fingerprint_of(kind: str, payload: bytes) -> bytes:
@@ -93,14 +95,18 @@ def fingerprint_of(kind: str, payload: bytes) -> bytes:
     return hashlib.sha256(kind.encode() + b"\0" + payload).digest()
 
 
-def encode_command(command_id: UUID, payload: wire.Shape, principal: str | None = None) -> bytes:
-    """Encode the envelope of a command, as any producer would."""
+def encode_command(
+    command_id: UUID, payload: wire.Shape, stamp: wire.Stamp | str | None = None
+) -> bytes:
+    """Encode the envelope of a command, as any producer would; a principal alone has no scope."""
+    principal, scope = stamp if isinstance(stamp, wire.Stamp) else (stamp, None)
     return _encode(
         wire.Envelope(
             command_id=command_id,
             type=type(payload).__name__,
             payload=msgspec.Raw(_encode(payload)),
             principal=principal,
+            scope=msgspec.UNSET if scope is None else scope,
         )
     )
 
@@ -110,10 +116,32 @@ def key_of(payload: wire.Shape) -> bytes:
     return KINDS[type(payload).__name__].key(payload).encode()
 
 
-class CommandReader:
-    """Reads records of the command topics of one installation."""
+def read_envelope(value: bytes | None) -> tuple[wire.Envelope, Any] | Poison:
+    """Read a command that is not in its line yet: envelope and payload, or why it is none."""
+    if value is None:
+        return Poison(PoisonReason.UNDECODABLE, "The record has no value.")
+    try:
+        envelope = _decode_envelope(value)
+        kind = KINDS.get(envelope.type)
+        if kind is None:
+            return Poison(PoisonReason.UNKNOWN_TYPE, f"{envelope.type!r} is no command.")
+        payload = _decode_payload(kind, envelope.payload)
+        _convert(kind, CommandId(str(envelope.command_id)), payload)
+    except _RefusedError as refused:
+        return refused.poison
+    except _DecodeErrors as error:
+        return Poison(PoisonReason.UNDECODABLE, _sentence(error))
+    return envelope, payload
 
-    def __init__(self, topics: Topics) -> None:
+
+class CommandReader:
+    """Reads records of the command topics of one installation.
+
+    With `asks_stamps` each must say who acts, and may do no more than that one may.
+    """
+
+    def __init__(self, topics: Topics, *, asks_stamps: bool = False) -> None:
+        self._asks_stamps = asks_stamps
         self._partitions = {topic.name: topic.partitions for topic in topics.commands}
         self._names = {
             name: frozenset(
@@ -144,6 +172,8 @@ class CommandReader:
             payload = _decode_payload(kind, envelope.payload)
             self._check_place(record, kind.key(payload).encode())
             command = _convert(kind, command_id, payload)
+            if self._asks_stamps:
+                _check_stamp(kind, envelope, payload)
         except _RefusedError as refused:
             return Incoming(record, poison=refused.poison, command_id=command_id)
         canonical = _encode(payload)
@@ -165,6 +195,21 @@ class CommandReader:
         if partition != record.place.partition:
             detail = f"This key belongs to partition {partition} (murmur2)."
             raise _RefusedError(PoisonReason.WRONG_PARTITION, detail)
+
+
+def _check_stamp(kind: Kind, envelope: wire.Envelope, payload: Any) -> None:
+    """Look again at what an edge or the gateway should have seen to; no header is asked."""
+    if envelope.principal is None:
+        detail = "The command does not say who acts."
+        raise _RefusedError(PoisonReason.NOT_ALLOWED, detail)
+    detail_or_none = why_not_allowed(
+        envelope.principal,
+        None if envelope.scope is msgspec.UNSET else envelope.scope,
+        getattr(payload, "user_id", None),
+        is_admin_command=kind.is_admin,
+    )
+    if detail_or_none is not None:
+        raise _RefusedError(PoisonReason.NOT_ALLOWED, detail_or_none)
 
 
 def _decode_payload(kind: Kind, raw: msgspec.Raw) -> Any:

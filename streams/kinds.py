@@ -18,6 +18,8 @@ class Kind:
     shape: type[wire.Shape]
     key: Callable[[Any], str]
     convert: Callable[[CommandId, Any], commands.Command]
+    is_admin: bool = False
+    """Whether it takes an admin to give it; what came of it is in the list of admin actions."""
 
     @property
     def name(self) -> str:
@@ -39,6 +41,14 @@ def _product_key(payload: Any) -> str:
 
 def _charge_balance(command_id: CommandId, p: wire.ChargeBalance) -> commands.Command:
     return commands.ChargeBalance(command_id, UserId(p.user_id), p.amount)
+
+
+def _credit_balance(command_id: CommandId, p: wire.CreditBalance) -> commands.Command:
+    return commands.CreditBalance(command_id, UserId(p.user_id), p.amount, p.reason)
+
+
+def _pause_coupon(command_id: CommandId, p: wire.PauseCoupon) -> commands.Command:
+    return commands.PauseCoupon(command_id, CouponCode(p.coupon_code), p.paused)
 
 
 def _issue_coupon(command_id: CommandId, p: wire.IssueCoupon) -> commands.Command:
@@ -99,12 +109,17 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("user_commands", wire.ChargeBalance, _user_key, _charge_balance),
+        Kind("user_commands", wire.CreditBalance, _user_key, _credit_balance, is_admin=True),
         Kind("user_commands", wire.CreateOrder, _user_key, _create_order),
         Kind("user_commands", wire.PayOrder, _user_key, _pay_order),
         Kind("user_commands", wire.CancelOrder, _user_key, _cancel_order),
         Kind("coupon_commands", wire.IssueCoupon, _code_key, _issue_coupon),
-        Kind("coupon_commands", wire.DefineCoupon, _code_key, _define_coupon),
-        Kind("catalog_commands", wire.DefineProduct, _product_key, _define_product),
-        Kind("catalog_commands", wire.RestockProduct, _product_key, _restock_product),
+        Kind("coupon_commands", wire.DefineCoupon, _code_key, _define_coupon, is_admin=True),
+        Kind("coupon_commands", wire.PauseCoupon, _code_key, _pause_coupon, is_admin=True),
+        Kind("catalog_commands", wire.DefineProduct, _product_key, _define_product, is_admin=True),
+        Kind(
+            "catalog_commands", wire.RestockProduct, _product_key, _restock_product, is_admin=True
+        ),
     )
 }
+ADMIN_TYPES = frozenset(name for name, kind in KINDS.items() if kind.is_admin)

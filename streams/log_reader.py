@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.kafka_access import kafka_options
 from streams.records import Partition, Place, Record
 
 # A request waits behind the fetch before it, which waits so long for records that never come.
@@ -45,7 +46,7 @@ class LogReader:
     async def start(self) -> None:
         """Connect."""
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka_url,
+            **kafka_options(self._kafka_url),
             group_id=None,
             enable_auto_commit=False,
             isolation_level="read_committed",

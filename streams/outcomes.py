@@ -18,6 +18,7 @@ STATUS_BY_REASON: dict[str, int] = {
     Reason.INSUFFICIENT_BALANCE: 402,
     Reason.COUPON_NOT_FOUND: 404,
     Reason.COUPON_NOT_VALID_NOW: 409,
+    Reason.COUPON_PAUSED: 409,
     Reason.COUPON_ALREADY_ISSUED: 409,
     Reason.COUPON_SOLD_OUT: 409,
     Reason.COUPON_NOT_HELD: 409,
@@ -189,12 +190,22 @@ def _coupon(outcome: events.CouponDefined) -> wire.Coupon:
     )
 
 
+def _paused(outcome: events.CouponPaused) -> wire.PausedCoupon:
+    return wire.PausedCoupon(outcome.coupon.coupon_code, outcome.coupon.paused)
+
+
+def _credited(outcome: events.BalanceCredited) -> wire.CreditedBalance:
+    return wire.CreditedBalance(outcome.user_id, outcome.credited_amount, outcome.balance)
+
+
 _BODIES: dict[type, Callable[[Any], wire.Shape]] = {
     events.BalanceCharged: charged_balance,
+    events.BalanceCredited: _credited,
     events.CouponIssued: lambda outcome: issued_coupon(outcome.user_coupon),
     events.OrderCreated: lambda outcome: order_at(outcome.order, outcome.order.created_at_ms),
     events.OrderPaid: _payment,
     events.OrderCancelled: _cancellation,
     events.ProductSaved: _product,
     events.CouponDefined: _coupon,
+    events.CouponPaused: _paused,
 }

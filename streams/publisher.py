@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from storage.command_log import Disposition, LogRow
 from streams import codec, wire
 from streams.bundle import Sending, send_bundle
+from streams.kafka_access import kafka_options
 from streams.outbox import decode_outbox
 from streams.records import Partition
 from streams.topics import Topics
@@ -46,7 +47,7 @@ class Publisher:
     async def start(self) -> None:
         """Connect."""
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._kafka_url,
+            **kafka_options(self._kafka_url),
             enable_idempotence=True,
             acks="all",
             request_timeout_ms=SEND_SECONDS_MAX * 1000,

@@ -28,12 +28,14 @@ _ORDER_EVENTS = (wire_events.OrderPaid, wire_events.OrderCancelled)
 _PRODUCT_SALES = (wire_events.SaleRecorded, wire_events.RankingRebuildRequested)
 _BODIES = (
     wire.ChargedBalance,
+    wire.CreditedBalance,
     wire.IssuedCoupon,
     wire.Order,
     wire.Payment,
     wire.Cancellation,
     wire.Product,
     wire.Coupon,
+    wire.PausedCoupon,
     wire.Problem,
 )
 _REF = "#/$defs/{name}"

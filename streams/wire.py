@@ -4,25 +4,18 @@ The same payload is the body of an HTTP request and the `payload` of a command o
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
-from domain.catalog import PRICE_MAX, STOCK_MAX
+from domain import principals
+from domain.catalog import STOCK_MAX
+from domain.principals import Scope
+from streams.wire_fields import END_OF_TEXT, Amount, Code, Id, Name, Pieces, Price, Quantity, Why
 
-INT64_MAX = 2**63 - 1
-# A dollar sign would let a newline follow in Python's expressions, but not in ECMAScript's.
-_END = r"(?![\s\S])"
-
-Id = Annotated[int, Meta(ge=1, le=INT64_MAX)]
-Amount = Annotated[int, Meta(ge=1, le=INT64_MAX, description="Whole won.")]
-Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}" + _END, max_length=64)]
-Name = Annotated[str, Meta(pattern=r"^[^\u0000-\u001f\u007f]{1,200}" + _END, max_length=200)]
-Quantity = Annotated[int, Meta(ge=1, le=10_000)]
-Price = Annotated[int, Meta(ge=0, le=PRICE_MAX, description="Whole won.")]
-Pieces = Annotated[int, Meta(ge=0, le=STOCK_MAX)]
+INT64_MAX = principals.INT64_MAX
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -35,6 +28,14 @@ class ChargeBalance(Shape):
 
     user_id: Id
     amount: Amount
+
+
+class CreditBalance(Shape):
+    """Give a user an amount, for a reason that is kept. Keyed by userId; for admins."""
+
+    user_id: Id
+    amount: Amount
+    reason: Why
 
 
 class IssueCoupon(Shape):
@@ -80,6 +81,7 @@ class DefineProduct(Shape):
     name: Name
     price: Price
     stock: Pieces = 0
+    reason: Why | msgspec.UnsetType = msgspec.UNSET
 
 
 class RestockProduct(Shape):
@@ -87,6 +89,7 @@ class RestockProduct(Shape):
 
     product_id: Id
     quantity: Annotated[int, Meta(ge=1, le=STOCK_MAX)]
+    reason: Why | msgspec.UnsetType = msgspec.UNSET
 
 
 class DefineCoupon(Shape):
@@ -97,10 +100,20 @@ class DefineCoupon(Shape):
     discount_amount: Amount
     valid_from: Moment | None = None
     valid_until: Moment | None = None
+    reason: Why | msgspec.UnsetType = msgspec.UNSET
+
+
+class PauseCoupon(Shape):
+    """Issue no more copies of a coupon for now, or issue them again. Keyed by couponCode."""
+
+    coupon_code: Code
+    reason: Why
+    paused: bool = True
 
 
 Payload = (
     ChargeBalance
+    | CreditBalance
     | IssueCoupon
     | CreateOrder
     | PayOrder
@@ -108,16 +121,28 @@ Payload = (
     | DefineProduct
     | RestockProduct
     | DefineCoupon
+    | PauseCoupon
 )
 
 
+class Stamp(NamedTuple):
+    """Who acts, as an edge or the gateway puts it on a command."""
+
+    principal: str
+    scope: Scope | None = None
+
+
 class Envelope(Shape):
-    """What a producer puts on a command topic. Without a principal, the payload's user acts."""
+    """What a producer puts on a command topic. Without a principal, the payload's user acts.
+
+    Edges and the gateway stamp principal and scope.
+    """
 
     command_id: UUID
     type: Annotated[str, Meta(max_length=64)]
     payload: msgspec.Raw
-    principal: Annotated[str, Meta(pattern=r"^[\u0021-\u007e]{1,255}" + _END)] | None = None
+    principal: Annotated[str, Meta(pattern=r"^[\u0021-\u007e]{1,255}" + END_OF_TEXT)] | None = None
+    scope: Scope | msgspec.UnsetType = msgspec.UNSET
 
 
 class Balance(Shape):
@@ -132,6 +157,14 @@ class ChargedBalance(Shape):
 
     user_id: int
     charged_amount: int
+    balance: int
+
+
+class CreditedBalance(Shape):
+    """The outcome of a credit."""
+
+    user_id: int
+    credited_amount: int
     balance: int
 
 
@@ -214,6 +247,13 @@ class Coupon(Shape):
     discount_amount: int
     valid_from: Moment | None
     valid_until: Moment | None
+
+
+class PausedCoupon(Shape):
+    """Whether a coupon is paused."""
+
+    coupon_code: str
+    paused: bool
 
 
 class CommandResult(Shape):

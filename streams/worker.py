@@ -43,6 +43,8 @@ class CommandLimits:
     retention_ms: int = 7 * DAY_MS
     prune_seconds: float = PRUNE_SECONDS
     dead_letters: Thresholds = field(default_factory=Thresholds)
+    asks_stamps: bool = False
+    """Whether each command must say who acts, and is held to that."""
 
 
 class CommandWorker:
@@ -120,10 +122,9 @@ class CommandWorker:
         rulebook = Rulebook(
             self._topics, epoch, self._limits.balance_max, self._limits.order_expiry_ms
         )
+        reader = CommandReader(self._topics, asks_stamps=self._limits.asks_stamps)
         return PersistentApplier(
-            BatchApplier(
-                self._database, CommandReader(self._topics), rulebook, self._dead_letters.note
-            ),
+            BatchApplier(self._database, reader, rulebook, self._dead_letters.note),
             self._log_reader,
             self.health,
             retry_seconds_max=self._limits.retry_seconds_max,

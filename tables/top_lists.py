@@ -19,6 +19,7 @@ from domain.ranking import (
     merge_tops,
     supersedes,
 )
+from streams.kafka_access import kafka_options
 from streams.stopping import check_stopping
 from streams.topics import Topics
 from tables.clock import now_ms
@@ -150,7 +151,7 @@ class TopListReader:
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka_url,
+            **kafka_options(self._kafka_url),
             group_id=None,
             enable_auto_commit=False,
             isolation_level="read_committed",

@@ -15,6 +15,7 @@ from storage.engine import Database
 from streams.admin import ensure_topics
 from streams.app import FaustSettings
 from streams.faust_watch import FaustWatch, LookLimits, looks_for
+from streams.kafka_access import kafka_options
 from streams.leave import leave
 from streams.membership import LOOK_SECONDS, Membership
 from streams.records import Partition
@@ -84,7 +85,7 @@ class RankingWorker:
         changelog = changelog_topic(settings.group, self._topics, self._hours)
         await ensure_topics(settings.kafka_url, [changelog], replication=self._replication)
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_url,
+            **kafka_options(settings.kafka_url),
             enable_idempotence=True,
             acks="all",
             request_timeout_ms=SEND_SECONDS_MAX * 1000,
@@ -197,7 +198,7 @@ class RankingWorker:
 
 async def offsets_at(kafka_url: str, topic: Topic, at_ms: int) -> dict[Partition, int]:
     """Return the offset that each partition of a topic had come to by a time."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka_url, group_id=None)
+    consumer = AIOKafkaConsumer(**kafka_options(kafka_url), group_id=None)
     await consumer.start()
     try:
         listed = [TopicPartition(topic.name, number) for number in range(topic.partitions)]

@@ -18,6 +18,7 @@ from tests.client import SECONDS_MAX
 from tests.installation import Installation
 from tests.worlds import NOW_MS
 from web.app import EdgeSettings, create_edge
+from web.identity import Identifier
 from web.protocol import EdgeRunner
 from web.top_lists import LiveTop
 
@@ -170,6 +171,7 @@ async def edge_of(
     *,
     is_ready: bool = True,
     top_lists: LiveTop | None = None,
+    identifier: Identifier | None = None,
     **changes: Any,
 ) -> AsyncIterator[Customer]:
     """An edge of the installation; `changes` are settings of the edge."""
@@ -178,7 +180,7 @@ async def edge_of(
     told = EdgeSettings(
         **{"topics": installation.topics, "kafka_url": settings.kafka_url, **changes}
     )
-    app = create_edge(told, database, top_lists=top_lists or FixedTop())
+    app = create_edge(told, database, top_lists=top_lists or FixedTop(), identifier=identifier)
     try:
         async with TestClient(Server(app)) as client:
             customer = Customer(client)

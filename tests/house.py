@@ -21,8 +21,8 @@ PACKAGES = ("domain", "storage", "streams", "tables", "web", "app")
 _WIRE = {
     f"streams.{name}"
     for name in (
-        *("bundle", "codec", "kinds", "outcomes", "records"),
-        *("schemas", "topics", "tracing", "wire", "wire_events"),
+        *("bundle", "codec", "kafka_access", "kinds", "outcomes", "records"),
+        *("schemas", "topics", "tracing", "wire", "wire_events", "wire_fields"),
     )
 }
 # What every process does for whoever operates it, and how its tasks end.

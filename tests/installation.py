@@ -165,7 +165,8 @@ class Installation:
         self, *words: str, port_name: str, port: int | None = None, module: str = "app.cli"
     ) -> "Process":
         """Start a process `fairline WORDS`, with ports and a data folder of its own."""
-        ports = {name: free_port() for name in ("http_port", "worker_port", "ranking_port")}
+        names = ("http_port", "worker_port", "ranking_port", "gateway_port")
+        ports = {name: free_port() for name in names}
         port = ports[port_name] = port or ports[port_name]
         folder = self.settings.data_dir / f"process-{port}"
         folder.mkdir(parents=True, exist_ok=True)

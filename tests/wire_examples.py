@@ -76,6 +76,21 @@ VALID: list[tuple[wire.Shape, bytes, commands.Command]] = [
         b"EVER",
         commands.DefineCoupon(CommandId(str(ID)), CouponCode("EVER"), 0, 1, 1, None),
     ),
+    (
+        wire.CreditBalance(7, 1, "ticket 812"),
+        b"7",
+        commands.CreditBalance(CommandId(str(ID)), UserId(7), 1, "ticket 812"),
+    ),
+    (
+        wire.PauseCoupon("EVER", "too many"),
+        b"EVER",
+        commands.PauseCoupon(CommandId(str(ID)), CouponCode("EVER"), paused=True),
+    ),
+    (
+        wire.DefineProduct(3, "Tea", 0, 0, "new price"),
+        b"3",
+        commands.DefineProduct(CommandId(str(ID)), ProductId(3), "Tea", 0, 0),
+    ),
 ]
 CHARGE = json.loads(encode_command(ID, wire.ChargeBalance(7, 1)))
 

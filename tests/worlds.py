@@ -1,6 +1,7 @@
 """Small worlds for tests of the rules: entities in, a state and its decisions out."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from domain.commands import Command
@@ -79,7 +80,8 @@ def product(product_id: ProductId = TEA, price: int = 1_000, stock: int = 10) ->
 
 
 def coupon(total: int = 100, issued: int = 0, **terms: int | None) -> Coupon:
-    return Coupon(COUPON_ID, CODE, total, issued, 5_000, **terms)
+    coupon = Coupon(COUPON_ID, CODE, total, issued, 5_000)
+    return replace(coupon, **terms)  # type: ignore[arg-type]
 
 
 def copy(used_at_ms: int | None = None, discount: int = 500, user_id: UserId = ANN) -> UserCoupon:

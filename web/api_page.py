@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from streams.outcomes import Answer
+from web.access import public
 from web.asyncapi import asyncapi
 from web.edge import EDGE
 from web.openapi import Described, openapi
@@ -27,16 +28,19 @@ _POLICY = (
 )
 
 
+@public
 async def show_api_page(request: web.Request) -> web.Response:
     """Answer the page on which the API is read and tried."""
     return respond_index(request, load_page(FOLDER), _POLICY)
 
 
+@public
 async def show_api_page_file(request: web.Request) -> web.Response:
     """Answer a file of that page, of this version and of no other."""
     return respond_file(request, load_page(FOLDER), _POLICY)
 
 
+@public
 async def show_openapi(request: web.Request) -> web.Response:
     """Answer the description of this API, as OpenAPI 3.1."""
     read_query(request)
@@ -45,9 +49,10 @@ async def show_openapi(request: web.Request) -> web.Response:
         for route in request.app.router.routes()
         if route.resource is not None and route.method != "HEAD"
     )
-    return respond(Answer(200, _openapi(routes)))
+    return respond(Answer(200, _openapi(routes, request.app[EDGE].identifier is not None)))
 
 
+@public
 async def show_asyncapi(request: web.Request) -> web.Response:
     """Answer the description of the topics, as AsyncAPI 3, by their names in this installation."""
     read_query(request)
@@ -55,5 +60,5 @@ async def show_asyncapi(request: web.Request) -> web.Response:
 
 
 @cache
-def _openapi(routes: tuple[Described, ...]) -> bytes:
-    return encode(openapi(routes))
+def _openapi(routes: tuple[Described, ...], asks_tokens: bool) -> bytes:
+    return encode(openapi(routes, asks_tokens=asks_tokens))

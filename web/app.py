@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -15,6 +15,7 @@ from streams.topics import Topics
 from streams.tracing import tracing_in_use
 from web.answers import add_headers
 from web.appender import Appender
+from web.authenticating import authenticating
 from web.backlog import Limits
 from web.catalog import Catalog
 from web.command_path import CommandPath, Parts
@@ -22,6 +23,7 @@ from web.edge import EDGE, Edge, Others
 from web.edge_watch import EdgeWatch
 from web.end_offsets import EndOffsets
 from web.guards import guards_of
+from web.identity import Identifier
 from web.lines import Lines, Marks
 from web.metrics import count_request
 from web.problems import DATABASE_AWAY, KAFKA_AWAY, answer_problems, expect
@@ -62,6 +64,7 @@ def create_edge(
     *,
     top_lists: LiveTop,
     others: Others | None = None,
+    identifier: Identifier | None = None,
 ) -> web.Application:
     """Make the edge of a database that is open and stays so; nothing is connected yet.
 
@@ -69,6 +72,7 @@ def create_edge(
     process that are no edge's, by name: their health is told too.
     """
     edge = _make_edge(settings, database, top_lists, others or {})
+    edge = replace(edge, identifier=identifier)
     app = web.Application(middlewares=_middlewares(settings, edge), client_max_size=BODY_BYTES_MAX)
     app[EDGE] = edge
     for route in ROUTES:
@@ -99,7 +103,8 @@ def _middlewares(settings: EdgeSettings, edge: Edge) -> list[Middleware]:
     """List what stands before the handlers, the outermost first."""
     tracing = tracing_in_use()
     followed = [] if tracing is None else [trace_requests(tracing)]
-    guards = guards_of(settings.requests_max, settings.quota, edge.cache)
+    who = [] if edge.identifier is None else [authenticating(edge.identifier)]
+    guards = guards_of(settings.requests_max, settings.quota, edge.cache, who)
     return [*followed, answer_problems, *guards]
 
 
@@ -121,7 +126,7 @@ def _make_edge(
         board=TopBoard(top_lists, catalog, settings.stream_clients_max),
         liveness=Liveness(),
         others=others,
-        broker=settings.kafka_url,
+        broker=str(settings.kafka_url),
     )
 
 
@@ -149,6 +154,8 @@ async def _running(edge: Edge, stop_seconds: float) -> AsyncIterator[None]:
     parts = edge.parts
     runs = {"producer": parts.appender.run(), "results": parts.results.run()}
     runs |= {watch.name: watch.run() for watch in parts.watches}
+    if edge.identifier is not None:
+        runs["tokenKeys"] = edge.identifier.run()
     running = {name: asyncio.create_task(run) for name, run in runs.items()}
     watch = EdgeWatch(edge.liveness, parts.results, parts.watches)
     tasks = [*running.values(), asyncio.create_task(watch.run(running))]

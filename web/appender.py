@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from streams.kafka_access import kafka_options
 from streams.records import Partition
 from streams.stopping import check_stopping
 from streams.topics import Topic
@@ -79,7 +80,7 @@ class Appender:
 
     async def _connect(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._kafka_url,
+            **kafka_options(self._kafka_url),
             enable_idempotence=True,
             acks="all",
             request_timeout_ms=REQUEST_TIMEOUT_MS,

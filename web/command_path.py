@@ -10,6 +10,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from domain.principals import Scope
 from storage.command_log import CommandKey, save_accepted
 from storage.engine import Database
 from storage.errors import Failure, failure_of
@@ -23,6 +24,7 @@ from streams.tracing import trace_headers
 from web.appender import Appender
 from web.backlog import Limits, Line, is_stalled, retry_after
 from web.entry import Entry, Stage
+from web.identity import identity_of, require_own
 from web.lines import Lines
 from web.patience import Patience
 from web.problems import (
@@ -56,14 +58,31 @@ class Submission:
     payload: wire.Shape
     is_keyed: bool
     """Whether an idempotency key made the id, so that it may be known already."""
+    stamp: wire.Stamp | None = None
+    """Who acts, as the token said; without authentication the worker takes the payload's user."""
 
 
 def submission_of(request: web.Request, payload: wire.Shape) -> Submission:
-    """Give a command its id. Without authentication, the payload's user acts."""
-    principal = codec.principal_of(payload)
+    """Give a command its id, and its stamp. Without authentication, the payload's user acts."""
+    stamp = _stamp_of(request, payload)
+    principal = codec.principal_of(payload) if stamp is None else stamp.principal
     key = read_idempotency_key(request)
     uuid = command_id_of(request, principal, key)
-    return Submission(uuid, str(uuid), principal, payload, key is not None)
+    return Submission(uuid, str(uuid), principal, payload, key is not None, stamp)
+
+
+def _stamp_of(request: web.Request, payload: wire.Shape) -> wire.Stamp | None:
+    identity = identity_of(request)
+    if identity is None:
+        return None
+    if KINDS[type(payload).__name__].is_admin:
+        # The route asked for the scope; whoever writes another one must not forget it.
+        assert identity.is_admin
+        return wire.Stamp(identity.principal, Scope.ADMIN)
+    user_id = getattr(payload, "user_id", None)
+    if user_id is not None:
+        require_own(request, user_id)
+    return wire.Stamp(identity.principal)
 
 
 class Route(NamedTuple):
@@ -148,7 +167,7 @@ class CommandPath:
 
     async def _carry(self, submission: Submission, route: Route, token: str) -> web.Response:
         results = self._parts.results
-        waiter = results.expect(token, submission.command_id)
+        waiter = results.expect(token, submission.command_id, submission.principal)
         self._patience.begin(waiter.future)
         entry = self._entry(submission, token, route.line, waiter)
         try:
@@ -168,7 +187,7 @@ class CommandPath:
     def _entry(self, submission: Submission, token: str, line: Line, waiter: Waiter) -> Entry:
         return Entry(
             codec.key_of(submission.payload),
-            codec.encode_command(submission.uuid, submission.payload),
+            codec.encode_command(submission.uuid, submission.payload, submission.stamp),
             [(codec.REQUEST_TOKEN, token.encode()), self._results_header, *trace_headers()],
             line=line,
             waiter=waiter,

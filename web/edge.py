@@ -10,6 +10,7 @@ from storage.engine import Database
 from streams.liveness import Liveness
 from web.catalog import Catalog
 from web.command_path import CommandPath, Parts
+from web.identity import Identifier
 from web.reads import Reads
 from web.shared_cache import SharedCache
 from web.sold_out import SoldOut
@@ -46,6 +47,7 @@ class Edge:
     liveness: Liveness
     others: Others
     broker: str
+    identifier: Identifier | None = None
 
 
 EDGE = web.AppKey("EDGE", Edge)

@@ -4,6 +4,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.kafka_access import kafka_options
 from web.lines import Lines
 from web.results import Results
 
@@ -31,7 +32,7 @@ class EndOffsets:
             self._lines[place].see_end(end, known[place])
 
     async def _connect(self) -> Any:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka_url, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**kafka_options(self._kafka_url), enable_auto_commit=False)
         try:
             await consumer.start()
         except BaseException:

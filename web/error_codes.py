@@ -24,6 +24,7 @@ _REFUSALS = {
     "COUPON_NOT_FOUND": "There is no coupon of this code.",
     "COUPON_NOT_HELD": "The user holds no copy of this coupon.",
     "COUPON_NOT_VALID_NOW": "The coupon is not issued at this time.",
+    "COUPON_PAUSED": "No copies are issued for now.",
     "COUPON_SOLD_OUT": "All copies are issued.",
     "COUPON_TOTAL_BELOW_ISSUED": "A coupon's total cannot fall below what is issued.",
     "INSUFFICIENT_BALANCE": "The balance is less than what is to be paid.",
@@ -53,12 +54,15 @@ _OTHERS = {
     "IDEMPOTENCY_KEY_REUSED": ErrorCode(
         422, "The idempotency key, or the command id, was used for another request."
     ),
+    "INSUFFICIENT_SCOPE": ErrorCode(403, "The token has not the scope that this needs."),
     "INTERNAL_ERROR": ErrorCode(500, "Something went wrong; it was logged."),
     "INVALID_REQUEST": ErrorCode(
         400, "The request is not as documented; `errors` has each field."
     ),
     "METHOD_NOT_ALLOWED": ErrorCode(405, "The resource has other methods; `Allow` lists them."),
+    "NOT_ALLOWED": ErrorCode(403, "The service may not give this command; told on Kafka alone."),
     "NOT_FOUND": ErrorCode(404, "There is no such resource."),
+    "NOT_YOUR_USER": ErrorCode(403, "The `userId` is not the token's subject."),
     "OUTCOME_UNKNOWN": ErrorCode(
         503,
         "The command may or may not be carried out. Ask for it by its `commandId`, or send the "
@@ -76,6 +80,9 @@ _OTHERS = {
     ),
     "TOO_MANY_WAITING": ErrorCode(
         429, "Too many commands wait in this key's line; nothing was accepted. See `Retry-After`."
+    ),
+    "UNAUTHENTICATED": ErrorCode(
+        401, "There is no token, or one that is not believed; `WWW-Authenticate` says which."
     ),
     "UNAVAILABLE": ErrorCode(
         503, "Something that is needed is away; nothing was accepted. See `Retry-After`."

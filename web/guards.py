@@ -1,5 +1,7 @@
 """What stands before the handlers of an edge: how much of its requests it takes, and of whom."""
 
+from collections.abc import Sequence
+
 from aiohttp.typedefs import Middleware
 
 from web.in_flight import bound_requests
@@ -14,9 +16,14 @@ _HEALTH = frozenset(h for h, operation in OPERATIONS.items() if operation.is_hea
 _LASTING = frozenset(h for h, operation in OPERATIONS.items() if operation.kind == EVENTS)
 
 
-def guards_of(requests_max: int, quota: Quota | None, cache: SharedCache) -> list[Middleware]:
-    """List the middlewares, the outermost first; without a quota nobody asks for one."""
-    guards = [bound_requests(requests_max, _HEALTH | _LASTING)]
+def guards_of(
+    requests_max: int, quota: Quota | None, cache: SharedCache, who: Sequence[Middleware] = ()
+) -> list[Middleware]:
+    """List the middlewares, the outermost first; without a quota nobody asks for one.
+
+    `who` finds out who asks, if anything does: before anybody is held to a quota.
+    """
+    guards = [bound_requests(requests_max, _HEALTH | _LASTING), *who]
     if quota is not None:
         guards.append(limit_rate(RateLimit(quota, cache), quota, _HEALTH))
     return guards

@@ -5,11 +5,13 @@ from typing import Any
 from aiohttp import web
 
 from streams.outcomes import Answer
+from web.access import public
 from web.edge import EDGE, Edge
 from web.problems import respond
 from web.shapes import encode
 
 
+@public
 async def tell_alive(request: web.Request) -> web.Response:
     """Answer each check; 503 with what is wrong, and since when, where only a new start helps."""
     edge = request.app[EDGE]
@@ -32,6 +34,7 @@ def body_with(body: dict[str, Any], part: str, other: dict[str, Any]) -> dict[st
     }
 
 
+@public
 async def tell_ready(request: web.Request) -> web.Response:
     """Answer each check, and the services in use; 503 while one check fails."""
     edge = request.app[EDGE]
@@ -54,12 +57,15 @@ def checks_of(edge: Edge) -> dict[str, bool]:
     checks["producer"] = parts.appender.is_ready
     checks["results"] = parts.results.is_ready
     checks["topLists"] = edge.top_lists.ready
+    if edge.identifier is not None:
+        checks["tokenKeys"] = edge.identifier.is_ready
     checks["accepting"] = not edge.commands.is_leaving
     for part, other in edge.others.items():
         checks |= {f"{part}.{name}": holds for name, holds in other.checks().items()}
     return checks
 
 
+@public
 async def list_routes(request: web.Request) -> web.Response:
     """Answer every resource with its methods."""
     routes = sorted(

@@ -11,6 +11,7 @@ import msgspec
 
 from streams import wire
 from streams.schemas import components_of, opened
+from web.access import Access, access_to
 from web.error_codes import ERROR_CODES
 from web.operations import JSON, OPERATIONS, Handler, Operation, Parameter, Schema
 from web.problems import PROBLEM_JSON
@@ -58,6 +59,21 @@ _RETRY_AFTER: Schema = {
     "description": "Seconds after which it is worth trying again.",
     "schema": {"type": "integer", "minimum": 1},
 }
+_OF_TOKENS = {
+    Access.PUBLIC: (),
+    Access.USER: ("UNAUTHENTICATED", "NOT_YOUR_USER"),
+    Access.ADMIN: ("UNAUTHENTICATED", "INSUFFICIENT_SCOPE"),
+}
+_CHALLENGE: Schema = {
+    "description": "What kind of token is asked for, and what is wrong with the one that came.",
+    "schema": {"type": "string"},
+}
+_TOKEN: Schema = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "The token's `sub` is the user; its `scope` opens the admin routes.",
+}
 _FIELD_ERRORS: Schema = {
     "description": "With `INVALID_REQUEST`: every field that is wrong.",
     "type": "array",
@@ -85,30 +101,34 @@ class Described(NamedTuple):
     handler: Any
 
 
-def openapi(routes: Iterable[Described]) -> Schema:
-    """Describe every route whose handler is an operation."""
+def openapi(routes: Iterable[Described], *, asks_tokens: bool = True) -> Schema:
+    """Describe every route whose handler is an operation; of an edge without tokens, if told."""
     paths: dict[str, Schema] = {}
     for route in routes:
         if operation := OPERATIONS.get(route.handler):
-            described = _operation(route.handler, operation)
+            described = _operation(route.handler, operation, asks_tokens=asks_tokens)
             paths.setdefault(route.path, {})[route.method.lower()] = described
+    schemes = {"securitySchemes": {"token": _TOKEN}} if asks_tokens else {}
     return {
         "openapi": "3.1.0",
         "info": {**_INFO, "version": version("fairline")},
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": _schemas(OPERATIONS.values())},
+        "components": {"schemas": _schemas(OPERATIONS.values()), **schemes},
     }
 
 
-def _operation(handler: Handler, operation: Operation) -> Schema:
+def _operation(handler: Handler, operation: Operation, *, asks_tokens: bool) -> Schema:
     summary, _, more = inspect.cleandoc(handler.__doc__ or "").partition("\n\n")
     described: Schema = {
         "operationId": camel_case(handler.__name__),
         "tags": [operation.tag],
         "summary": " ".join(summary.split()),
-        "responses": _responses(operation),
+        "responses": _responses(operation, codes_of(handler, asks_tokens=asks_tokens)),
     }
+    if asks_tokens:
+        is_public = access_to(handler) is Access.PUBLIC
+        described["security"] = [] if is_public else [{"token": []}]
     if more:
         described["description"] = more
     keyed = (_KEY,) if operation.body else ()
@@ -132,7 +152,7 @@ def _parameter(parameter: Parameter) -> Schema:
     return described if parameter.example is None else {**described, "example": parameter.example}
 
 
-def _responses(operation: Operation) -> Schema:
+def _responses(operation: Operation, codes: Iterable[str]) -> Schema:
     schema = operation.answer if isinstance(operation.answer, dict) else _ref(operation.answer)
     done: Schema = {"description": "Done.", "content": {operation.kind: {"schema": schema}}}
     if operation.is_health:
@@ -145,17 +165,19 @@ def _responses(operation: Operation) -> Schema:
             "headers": {"Command-Id": _COMMAND_ID, "Location": _LOCATION},
             "content": {JSON: {"schema": {"$ref": _REF.format(name="Accepted")}}},
         }
-    return responses | dict(_problems(codes_of(operation)))
+    return responses | dict(_problems(codes))
 
 
-def codes_of(operation: Operation) -> Sequence[str]:
-    """List every code that an operation can answer with."""
+def codes_of(handler: Handler, *, asks_tokens: bool = True) -> Sequence[str]:
+    """List every code that an operation can answer with, where tokens are asked for or not."""
+    operation = OPERATIONS[handler]
     if operation.is_health:
         return ()
+    of_tokens = _OF_TOKENS[access_to(handler)] if asks_tokens else ()
     # A value that does not fit into a path leads nowhere.
     is_in_path = any(parameter.place == "path" for parameter in operation.parameters)
     own = (*(("NOT_FOUND",) if is_in_path else ()), *operation.codes)
-    return (*_OF_ALL, *(_OF_COMMANDS if operation.body else ()), *own)
+    return (*_OF_ALL, *(_OF_COMMANDS if operation.body else ()), *of_tokens, *own)
 
 
 def _problems(codes: Iterable[str]) -> Iterator[tuple[str, Schema]]:
@@ -169,6 +191,8 @@ def _problems(codes: Iterable[str]) -> Iterator[tuple[str, Schema]]:
             "description": "\n\n".join(said),
             "content": {PROBLEM_JSON: {"schema": schema}},
         }
+        if status == 401:
+            described["headers"] = {"WWW-Authenticate": _CHALLENGE}
         if status in (429, 503):
             described["headers"] = {"Retry-After": _RETRY_AFTER}
         yield str(status), described

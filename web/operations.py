@@ -8,8 +8,9 @@ from aiohttp import web
 
 from domain.ranking import TOP_MAX
 from streams import wire
-from streams.wire import Code, Id
-from web import balance, commands, coupons, health, orders, products, shapes, top_stream
+from streams.wire_fields import Code, Id
+from web import admin, balance, commands, coupons, health, orders, products, shapes, top_stream
+from web.admin import ACTIONS_DEFAULT, ACTIONS_MAX
 from web.best_sellers import DAILY, LIVE
 from web.products import LIMIT_DEFAULT
 
@@ -81,6 +82,17 @@ _DATE = Parameter(
 _SEEN = Parameter(
     "header", "Last-Event-ID", str, "The state that is known already.", is_required=False
 )
+_ACTIONS = Parameter(
+    "query",
+    "limit",
+    int,
+    "How many actions.",
+    is_required=False,
+    schema={"minimum": 1, "maximum": ACTIONS_MAX, "default": int(ACTIONS_DEFAULT)},
+)
+_BEFORE = Parameter(
+    "query", "before", Id, "Only actions with a smaller number.", is_required=False
+)
 _FREE: Schema = {"type": "object"}
 _EVENT: Schema = {
     "description": "One event of the stream; its data is JSON.",
@@ -110,6 +122,7 @@ OPERATIONS: dict[Handler, Operation] = {
         (
             "COUPON_NOT_FOUND",
             "COUPON_NOT_VALID_NOW",
+            "COUPON_PAUSED",
             "COUPON_ALREADY_ISSUED",
             "COUPON_SOLD_OUT",
         ),
@@ -164,6 +177,41 @@ OPERATIONS: dict[Handler, Operation] = {
     commands.read_command: Operation(
         "commands", shapes.CommandState, ("COMMAND_NOT_FOUND",), parameters=(_COMMAND,)
     ),
+    admin.define_product: Operation(
+        "admin",
+        wire.Product,
+        body=wire.DefineProduct,
+        example={"productId": 1, "name": "Red bean bun", "price": 2_800, "reason": "new price"},
+    ),
+    admin.restock_product: Operation(
+        "admin",
+        wire.Product,
+        ("PRODUCT_NOT_FOUND", "STOCK_LIMIT_EXCEEDED"),
+        body=wire.RestockProduct,
+        example={"productId": 1, "quantity": 10, "reason": "delivery 4711"},
+    ),
+    admin.define_coupon: Operation(
+        "admin",
+        wire.Coupon,
+        ("COUPON_TOTAL_BELOW_ISSUED",),
+        body=wire.DefineCoupon,
+        example={"couponCode": "WELCOME", "total": 10_000, "discountAmount": 1_000},
+    ),
+    admin.pause_coupon: Operation(
+        "admin",
+        wire.PausedCoupon,
+        ("COUPON_NOT_FOUND",),
+        body=wire.PauseCoupon,
+        example={"couponCode": "WELCOME", "reason": "ticket 812", "paused": False},
+    ),
+    admin.credit_balance: Operation(
+        "admin",
+        wire.CreditedBalance,
+        ("BALANCE_LIMIT_EXCEEDED",),
+        body=wire.CreditBalance,
+        example={"userId": 7, "amount": 500, "reason": "ticket 812"},
+    ),
+    admin.list_actions: Operation("admin", shapes.AdminActions, parameters=(_ACTIONS, _BEFORE)),
     health.tell_alive: Operation("health", _FREE, is_health=True),
     health.tell_ready: Operation("health", _FREE, is_health=True),
     health.list_routes: Operation("description", _FREE),

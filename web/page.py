@@ -13,6 +13,7 @@ from string import Template
 
 from aiohttp import ETag, web
 
+from web.access import public
 from web.problems import ProblemError
 
 FOLDER = Path(__file__).with_name("page")
@@ -45,11 +46,13 @@ class Page:
     files: Mapping[str, bytes]
 
 
+@public
 async def show_page(request: web.Request) -> web.Response:
     """Answer the page. What comes after `?` is for its script."""
     return respond_index(request, load_page(), _POLICY)
 
 
+@public
 async def show_page_file(request: web.Request) -> web.Response:
     """Answer the script, the style or the icon of this version, and of no other."""
     return respond_file(request, load_page(), _POLICY)

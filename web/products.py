@@ -9,6 +9,7 @@ from storage.daily_ranking import load_daily_run
 from streams import wire
 from streams.outcomes import Answer
 from web import shapes
+from web.access import public
 from web.best_sellers import DAILY, LIVE, show_product, show_run, show_top
 from web.edge import EDGE, Edge
 from web.problems import InvalidRequestError, ProblemError, UnavailableError, respond
@@ -18,12 +19,14 @@ LIMIT_DEFAULT = "5"
 NOT_KNOWN = "This edge has not read the top lists yet."
 
 
+@public
 async def list_products(request: web.Request) -> web.Response:
     """Answer the whole catalog."""
     read_query(request)
     return respond(Answer(200, await request.app[EDGE].catalog.all_products()))
 
 
+@public
 async def read_product(request: web.Request) -> web.Response:
     """Answer a product with its stock, and its rank while it is among the best sellers."""
     read_query(request)
@@ -37,6 +40,7 @@ async def read_product(request: web.Request) -> web.Response:
     return respond(Answer(200, shapes.encode(shown)))
 
 
+@public
 async def top_products(request: web.Request) -> web.Response:
     """Answer the best sellers: live, or as the ranking of a day was stored."""
     query = read_query(request, "limit", "source", "date")

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from streams.metrics import REFUSED
+from web.identity import identity_of
 from web.problems import ProblemError
 from web.quotas import Grant, Quota, grant_of, spend
 from web.shared_cache import SharedCache
@@ -84,5 +85,5 @@ def limit_rate(limit: RateLimit, quota: Quota, exempt: frozenset[Handler]) -> Mi
 
 def _principal_of(request: web.Request) -> str:
     """Return who is held to a quota: without authentication, the address that asks."""
-    identity = request.get("identity")
+    identity = identity_of(request)
     return f"p:{identity.principal}" if identity is not None else f"a:{request.remote}"

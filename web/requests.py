@@ -16,6 +16,7 @@ from streams import wire
 from streams.kinds import merge_items
 from streams.metrics import REFUSED
 from web.field_errors import find_field_errors, readable
+from web.identity import identity_of, require_own
 from web.problems import InvalidRequestError, ProblemError
 
 BODY_BYTES_MAX = 64 * 1024
@@ -95,11 +96,16 @@ def read_query(request: web.Request, *names: str) -> dict[str, str]:
 
 
 def read_user_id(request: web.Request) -> UserId:
-    """Read the one query parameter `userId`."""
+    """Read the one query parameter `userId`: whose. With a token it is the token's, or a 403."""
     text = read_query(request, "userId").get("userId")
     if text is None:
+        identity = identity_of(request)
+        if identity is not None and identity.user_id is not None:
+            return identity.user_id
         raise InvalidRequestError(("userId", "Required"))
-    return UserId(read_number("userId", text, wire.INT64_MAX))
+    user_id = read_number("userId", text, wire.INT64_MAX)
+    require_own(request, user_id)
+    return UserId(user_id)
 
 
 def read_number(name: str, text: str, most: int) -> int:

@@ -8,6 +8,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams import wire
+from streams.kafka_access import kafka_options
 from streams.stopping import check_stopping
 from streams.topics import Topic
 from web.lines import Lines
@@ -23,10 +24,13 @@ _decode = msgspec.json.Decoder(wire.CommandResult).decode
 class Waiter:
     """A request that waits for the outcome of its command."""
 
-    __slots__ = ("command_id", "future")
+    __slots__ = ("command_id", "future", "principal")
 
-    def __init__(self, command_id: str, future: asyncio.Future[wire.CommandResult]) -> None:
+    def __init__(
+        self, command_id: str, future: asyncio.Future[wire.CommandResult], principal: str = ""
+    ) -> None:
         self.command_id = command_id
+        self.principal = principal
         self.future = future
 
 
@@ -61,9 +65,9 @@ class Results:
         """How many results requests wait for."""
         return len(self._waiters)
 
-    def expect(self, token: str, command_id: str) -> Waiter:
+    def expect(self, token: str, command_id: str, principal: str = "") -> Waiter:
         """Return who waits for the result with this token; `forget` it in the end."""
-        waiter = Waiter(command_id, asyncio.get_running_loop().create_future())
+        waiter = Waiter(command_id, asyncio.get_running_loop().create_future(), principal)
         self._waiters[token] = waiter
         return waiter
 
@@ -71,9 +75,12 @@ class Results:
         """Wait for this token no longer."""
         self._waiters.pop(token, None)
 
-    def is_awaited(self, command_id: str) -> bool:
-        """Tell whether a request of this edge waits for this command."""
-        return any(waiter.command_id == command_id for waiter in self._waiters.values())
+    def is_awaited(self, command_id: str, principal: str | None = None) -> bool:
+        """Tell whether a request of this edge waits for this command, of this principal."""
+        return any(
+            waiter.command_id == command_id and principal in (None, waiter.principal)
+            for waiter in self._waiters.values()
+        )
 
     async def finish(self, seconds_max: float) -> None:
         """Wait so long for the results that requests wait for."""
@@ -93,7 +100,7 @@ class Results:
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka_url,
+            **kafka_options(self._kafka_url),
             enable_auto_commit=False,
             # Only where the position is gone from the log: then all there is may be new to us.
             auto_offset_reset="earliest",

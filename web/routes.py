@@ -2,7 +2,18 @@
 
 from aiohttp import web
 
-from web import api_page, balance, commands, coupons, health, orders, page, products, top_stream
+from web import (
+    admin,
+    api_page,
+    balance,
+    commands,
+    coupons,
+    health,
+    orders,
+    page,
+    products,
+    top_stream,
+)
 
 # What is done to orders is no order: those paths have one method, and say so.
 _ORDER = "{orderId:(?!pay$|cancel$)[^/]+}"
@@ -21,6 +32,12 @@ ROUTES = [
     web.get("/api/v1/products/top/stream", top_stream.stream_top_products, allow_head=False),
     web.get("/api/v1/products/{productId}", products.read_product),
     web.get("/api/v1/commands/{commandId}", commands.read_command),
+    web.post("/api/v1/admin/products", admin.define_product),
+    web.post("/api/v1/admin/products/restock", admin.restock_product),
+    web.post("/api/v1/admin/coupons", admin.define_coupon),
+    web.post("/api/v1/admin/coupons/pause", admin.pause_coupon),
+    web.post("/api/v1/admin/balance/credit", admin.credit_balance),
+    web.get("/api/v1/admin/actions", admin.list_actions),
     web.get("/livez", health.tell_alive),
     web.get("/readyz", health.tell_ready),
     web.get("/api/v1", health.list_routes),

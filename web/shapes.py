@@ -1,6 +1,7 @@
 """The bodies of the edge's own answers; the outcomes of commands are `streams.wire`'s."""
 
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
@@ -90,3 +91,22 @@ class CommandState(wire.Shape):
     state: str
     status: int | None
     body: msgspec.Raw | None
+
+
+class AdminAction(wire.Shape):
+    """An admin command that was decided: who, when, what, why, and the status of its outcome."""
+
+    number: int
+    principal: str
+    command_id: str
+    type: str
+    payload: dict[str, Any]
+    reason: str | None
+    status: int
+    acted_at: datetime
+
+
+class AdminActions(wire.Shape):
+    """What admins did, the newest first."""
+
+    actions: list[AdminAction]

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from web.access import public
 from web.edge import EDGE
 from web.products import read_limit
 from web.requests import read_query
@@ -24,6 +25,7 @@ HEADERS = {
 }
 
 
+@public
 async def stream_top_products(request: web.Request) -> web.StreamResponse:
     """Send the best sellers, and send them again whenever they have changed.
 

@@ -62,6 +62,8 @@ class Kafka:
         self.folder = folder
         self.port = port
         self.url = f"127.0.0.1:{port}"
+        self.open_port = port
+        self.format_words: tuple[str, ...] = ()
         self.log = folder / "kafka.log"
 
     def prepare(self) -> None:
@@ -69,10 +71,14 @@ class Kafka:
         self._java = find_java()
         self._class_path = os.pathsep.join(map(str, kafka_jars()))
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text(PROPERTIES.format(port=self.port, controller_port=free_port()))
+        self._properties.write_text(self.properties())
         (self.folder / "log4j2.properties").write_text(LOGGING)
         if not (self.folder / "data" / "meta.properties").exists():
             self._format()
+
+    def properties(self) -> str:
+        """Return the settings of the node."""
+        return PROPERTIES.format(port=self.port, controller_port=free_port())
 
     def launch(self) -> Child:
         """Start the broker."""
@@ -84,7 +90,7 @@ class Kafka:
 
         On a new node the question also makes it create the topic that it keeps offsets in.
         """
-        answer = exchange(self.port, FIND_COORDINATOR)
+        answer = exchange(self.open_port, FIND_COORDINATOR)
         # Size, correlation id and throttle time; then the error code, 0 for none.
         return answer[12:14] == b"\0\0"
 
@@ -103,6 +109,7 @@ class Kafka:
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         # The command line of the tool would take a leading dash for an option.
         words = ["format", f"--cluster-id={cluster_id}", f"--config={self._properties.name}"]
+        words += self.format_words
         tool = [*self._program("128m"), "kafka.tools.StorageTool", *words, "--ignore-formatted"]
         if Child(Launch(tool, log=self.log, folder=self.folder)).process.wait():
             message = f"Kafka's data folder cannot be made: {last_words(self.log)}"

@@ -117,8 +117,8 @@ def moved(entry: BalanceEntry) -> Moved:
 
 
 def taken_by(entry: BalanceEntry) -> Iterator[Taken]:
-    """Return what a balance entry says that an order took or gave back: nothing of a charge."""
-    if entry.kind != EntryKind.CHARGE:
+    """Return what a balance entry says that an order took or gave back: others say nothing."""
+    if entry.kind not in (EntryKind.CHARGE, EntryKind.CREDIT):
         yield Taken(entry.user_id, entry.amount, entry.recorded_at_ms)
 
 

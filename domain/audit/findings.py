@@ -18,7 +18,9 @@ BALANCES = Invariant("balances", "A wallet holds the sum of its entries, as the 
 RUNNING_BALANCES = Invariant(
     "running-balances", "Each entry adds to what the one before it left, and none leaves a debt."
 )
-ENTRIES = Invariant("entries", "Entries are what charges, payments and refunds of the log made.")
+ENTRIES = Invariant(
+    "entries", "Entries are what charges, credits, payments, refunds of the log made."
+)
 PAYMENTS = Invariant("payments", "Each paid order was taken from a balance once, and given back.")
 ORDERS = Invariant("orders", "An order's sums and times agree with its lines and its status.")
 CREATED = Invariant("created-orders", "Orders and lines are what the log says was created.")

@@ -53,7 +53,7 @@ def settings_of_then(stored: LogRow, made: LogRow, rulebook: Rulebook) -> Iterat
     """Say which settings of today are not those that a command was decided by."""
     try:
         was, is_now = decode(stored.body), decode(made.body)
-        if stored.type == "ChargeBalance":
+        if stored.type in ("ChargeBalance", "CreditBalance"):
             yield from _maximum_of_then(stored, was, rulebook)
         elif stored.type == "CreateOrder" and was.get("expiresAt") != is_now.get("expiresAt"):
             seconds = rulebook.order_expiry_ms / 1000

@@ -41,6 +41,11 @@ def _charged(row: LogRow, said: Said) -> Iterator[Known]:
     yield _moved(row, EntryKind.CHARGE, (said["userId"], amount, balance))
 
 
+def _credited(row: LogRow, said: Said) -> Iterator[Known]:
+    amount, balance = said["creditedAmount"], said["balance"]
+    yield _moved(row, EntryKind.CREDIT, (said["userId"], amount, balance))
+
+
 def _paid(row: LogRow, said: Said) -> Iterator[Known]:
     user_id, amount, at_ms = said["userId"], said["paidAmount"], row.accepted_at_ms
     yield Known(PAID, Paid(said["orderId"], user_id, amount, at_ms))
@@ -94,6 +99,7 @@ def _created(row: LogRow, said: Said) -> Iterator[Known]:
 
 _READERS = {
     "ChargeBalance": _charged,
+    "CreditBalance": _credited,
     "PayOrder": _paid,
     "CancelOrder": _cancelled,
     "IssueCoupon": _issued,

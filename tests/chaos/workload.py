@@ -30,6 +30,8 @@ WEIGHTS = {
     "CreateOrder": 24,
     "PayOrder": 16,
     "CancelOrder": 5,
+    "CreditBalance": 2,
+    "PauseCoupon": 1,
     "RestockProduct": 2,
     "DefineCoupon": 1,
 }
@@ -40,14 +42,16 @@ PATHS = {
     "PayOrder": "/api/v1/orders/pay",
     "CancelOrder": "/api/v1/orders/cancel",
 }
-"""Commands that have a route; the others are Kafka's alone."""
+"""Commands that are sent to a route; the others are Kafka's alone here."""
 TOPICS = {
     "ChargeBalance": "user-commands",
     "CreateOrder": "user-commands",
     "PayOrder": "user-commands",
     "CancelOrder": "user-commands",
+    "CreditBalance": "user-commands",
     "IssueCoupon": "coupon-commands",
     "DefineCoupon": "coupon-commands",
+    "PauseCoupon": "coupon-commands",
     "DefineProduct": "catalog-commands",
     "RestockProduct": "catalog-commands",
 }
@@ -186,6 +190,13 @@ class Workload:
         user = self._user()
         self._charged.append(user)
         return {"userId": user, "amount": self._random.randint(1, most)}
+
+    def _CreditBalance(self) -> dict[str, Any]:  # noqa: N802
+        return {**self._ChargeBalance(), "reason": "a run with faults"}
+
+    def _PauseCoupon(self) -> dict[str, Any]:  # noqa: N802
+        code = self._random.choice(list(self._totals)[-4:])
+        return {"couponCode": code, "reason": "a run", "paused": self._random.random() < 0.4}
 
     def _IssueCoupon(self) -> dict[str, Any]:  # noqa: N802
         code = self._random.choice(list(self._totals)[-4:])

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import storage.audit
 from domain.audit import findings as named
 from domain.audit.findings import INVARIANTS, Findings, Invariant
+from storage.admin_actions import list_admin_actions
 from storage.audit import looking
 from storage.engine import Database
 from storage.retention import list_log_partitions, load_oldest, lock_pruned, prune_rows
@@ -38,6 +39,7 @@ PLANTED = [
         f"UPDATE balance_entries SET amount = amount + 1 WHERE entry_id = {FIRST_ENTRY}",
     ),
     (named.ENTRIES, f"UPDATE balance_entries SET command_id='?' WHERE entry_id = {FIRST_ENTRY}"),
+    (named.ENTRIES, "UPDATE balance_entries SET kind = 'CHARGE' WHERE kind = 'CREDIT'"),
     (named.ENTRIES, f"DELETE FROM balance_entries WHERE entry_id = {FIRST_ENTRY}"),
     (
         named.PAYMENTS,
@@ -111,6 +113,15 @@ async def findings_of(database: Database) -> Findings:
         return (await audit(connection, lambda *_: None)).findings
 
 
+async def administer(history: History) -> None:
+    """Do what only admins may: a credit, and a pause that somebody meets."""
+    history.send("CreditBalance", userId=1, amount=30, reason="sorry")
+    for paused, user in ((True, 501), (False, 502)):
+        history.send("PauseCoupon", couponCode="EVER", paused=paused, reason="a test")
+        history.send("IssueCoupon", userId=user, couponCode="EVER")
+    await history.apply()
+
+
 @pytest.fixture(scope="module")
 def shop(url: str) -> str:
     """The URL of a shop with a past."""
@@ -120,6 +131,7 @@ def shop(url: str) -> str:
             history = History(database)
             await history.begin()
             await history.live(60)
+            await administer(history)
 
     asyncio.run(live())
     return url
@@ -190,3 +202,19 @@ async def test_an_audit_cannot_write(shop: str) -> None:
     async with opened(shop) as database, database.begin() as connection:
         await execute(connection, "UPDATE wallets SET balance = balance")
         await connection.rollback()
+
+
+async def test_admin_commands_leave_a_row_each_with_what_came_of_them(shop: str) -> None:
+    async with opened(shop) as database, database.connect() as connection:
+        actions = await list_admin_actions(connection, 3)
+        older = await list_admin_actions(connection, 1, actions[-1].number)
+    told = [(each.principal, each.type, each.status) for each in actions]
+    assert sorted(told) == sorted(
+        [
+            ("operator", "PauseCoupon", 200),
+            ("operator", "PauseCoupon", 200),
+            ("operator", "CreditBalance", 200),
+        ]
+    )
+    assert [each.number for each in actions] == sorted((a.number for a in actions), reverse=True)
+    assert older[0].number < actions[-1].number

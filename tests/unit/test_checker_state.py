@@ -71,6 +71,17 @@ def an_acknowledged_charge_is_lost(folder: Folder) -> None:
     adjust(folder, entry["user_id"], -entry["amount"])
 
 
+def a_credit_is_called_a_charge(folder: Folder) -> None:
+    entry = folder.first(ENTRIES, lambda line: line["kind"] == "CREDIT")
+    folder.change(ENTRIES, lambda line: line == entry, lambda _: {"kind": "CHARGE"})
+
+
+def a_credit_is_lost(folder: Folder) -> None:
+    entry = last_entry(folder, "CREDIT")
+    folder.drop(ENTRIES, lambda line: line["entry_id"] == entry["entry_id"])
+    adjust(folder, entry["user_id"], -entry["amount"])
+
+
 def a_charge_is_applied_twice(folder: Folder) -> None:
     entry = last_entry(folder, "CHARGE")
     after = entry["balance_after"] + entry["amount"]
@@ -241,6 +252,8 @@ DEFECTS = {
     a_snapshot_is_off_by_one: {"every_snapshot_adds_up"},
     an_entry_does_not_add_up: {"entries_add_up_in_order", "every_entry_has_its_command"},
     an_acknowledged_charge_is_lost: {"every_applied_command_moved_its_money"},
+    a_credit_is_called_a_charge: {"every_entry_has_its_command"},
+    a_credit_is_lost: {"every_applied_command_moved_its_money"},
     a_charge_is_applied_twice: {
         "every_applied_command_moved_its_money",
         "every_entry_has_its_command",

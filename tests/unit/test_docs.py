@@ -39,6 +39,7 @@ NOT_RUN = {
     "make test": "it is what runs this test",
     ". .venv/bin/activate": "tests run in an environment of their own",
     'eval "$(fairline services up)"': "tests/integration/test_services.py runs the command",
+    "fairline worker --kind gateway": "tests/integration/test_sasl.py runs what it ends in",
     "fairline run": "tests/e2e/test_run.py runs it",
     "fairline ranking check": "tests/integration/test_ranking_check.py runs it",
     "fairline log prune": "tests/integration/test_retention.py runs it",

@@ -49,7 +49,7 @@ def test_every_schema_is_a_schema(name: str) -> None:
 @pytest.mark.parametrize("payload", [payload for payload, _, _ in VALID])
 def test_valid_commands_are_valid(payload: wire.Shape) -> None:
     COMMANDS.validate(json.loads(encode_command(ID, payload)))
-    COMMANDS.validate(json.loads(encode_command(ID, payload, principal="svc:billing")))
+    COMMANDS.validate(json.loads(encode_command(ID, payload, "svc:billing")))
 
 
 def floats_in(said: Any) -> list[float]:

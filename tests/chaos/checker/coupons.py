@@ -100,6 +100,7 @@ class _Coupon:
     valid_from_ms: int | None = None
     valid_until_ms: int | None = None
     holders: set[int] = field(default_factory=set)
+    paused: bool = False
 
 
 class _Counter:
@@ -116,14 +117,22 @@ class _Counter:
             return self._define(code, payload, held)
         if held is None:
             return "COUPON_NOT_FOUND"
+        if kind == "PauseCoupon":
+            held.paused = payload.get("paused", True)
+            return "OK None"
+        return self._issue(held, payload["userId"], now_ms)
+
+    def _issue(self, held: _Coupon, user_id: int, now_ms: int) -> str:
         # A coupon is valid from its first millisecond on, and no longer at its last.
         if now_ms < (held.valid_from_ms or 0) or now_ms >= (held.valid_until_ms or now_ms + 1):
             return "COUPON_NOT_VALID_NOW"
-        if payload["userId"] in held.holders:
+        if held.paused:
+            return "COUPON_PAUSED"
+        if user_id in held.holders:
             return "COUPON_ALREADY_ISSUED"
         if len(held.holders) >= held.total:
             return "COUPON_SOLD_OUT"
-        held.holders.add(payload["userId"])
+        held.holders.add(user_id)
         return f"OK {len(held.holders)}"
 
     def _define(self, code: str, payload: dict[str, Any], held: _Coupon | None) -> str:
@@ -131,7 +140,8 @@ class _Counter:
         if payload["total"] < len(holders):
             return "COUPON_TOTAL_BELOW_ISSUED"
         bounds = payload.get("validFrom"), payload.get("validUntil")
-        self._coupons[code] = _Coupon(payload["total"], *bounds, holders)
+        paused = held is not None and held.paused
+        self._coupons[code] = _Coupon(payload["total"], *bounds, holders, paused)
         return f"OK {len(holders)}"
 
 

@@ -118,6 +118,7 @@ def user_commands_come_out_as_the_log_says(evidence: Evidence) -> Iterator[str]:
     users = _Users(evidence.run.balance_max)
     decide: dict[str, Callable[[_Command], set[str]]] = {
         "ChargeBalance": users.charge,
+        "CreditBalance": users.charge,
         "CreateOrder": users.create,
         "PayOrder": users.pay,
         "CancelOrder": users.cancel,

@@ -123,6 +123,8 @@ def plain_payload(kind: object, payload: object) -> str | None:
     said = {name: value for name, value in payload.items() if value is not None}
     if kind == "DefineProduct":
         said.setdefault("stock", 0)
+    if kind == "PauseCoupon":
+        said.setdefault("paused", True)
     for name in ("validFrom", "validUntil"):
         if isinstance(said.get(name), str):
             said[name] = moment_ms(said[name])

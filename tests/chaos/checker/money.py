@@ -1,19 +1,20 @@
-"""Rules of money: it comes from charges, goes into payments, comes back as refunds, no more."""
+"""Rules of money: from charges and credits it goes into payments, comes back as refunds."""
 
 from collections.abc import Iterator
 
 from .evidence import Evidence
 
 _KIND_TO_TYPE = "CASE kind WHEN 'CHARGE' THEN 'ChargeBalance' WHEN 'PAYMENT' THEN 'PayOrder' "
-_KIND_TO_TYPE += "WHEN 'REFUND' THEN 'CancelOrder' END"
-_AMOUNT = """CASE l.type WHEN 'ChargeBalance' THEN json_extract(l.payload, '$.amount')
-    WHEN 'PayOrder' THEN -json_extract(l.body, '$.paidAmount')
-    WHEN 'CancelOrder' THEN json_extract(l.body, '$.refundedAmount') END"""
+_KIND_TO_TYPE += "WHEN 'CREDIT' THEN 'CreditBalance' WHEN 'REFUND' THEN 'CancelOrder' END"
+_AMOUNT = """CASE WHEN l.type IN ('ChargeBalance', 'CreditBalance')
+        THEN json_extract(l.payload, '$.amount')
+    WHEN l.type = 'PayOrder' THEN -json_extract(l.body, '$.paidAmount')
+    WHEN l.type = 'CancelOrder' THEN json_extract(l.body, '$.refundedAmount') END"""
 _USER = "json_extract(l.payload, '$.userId')"
 
 
 def balances_are_the_sums_of_entries(evidence: Evidence) -> Iterator[str]:
-    """Per user: charges - payments + refunds = balance."""
+    """Per user: charges + credits - payments + refunds = balance."""
     found = evidence.rows(
         """SELECT user_id, sum(balance), sum(moved) FROM (
             SELECT user_id, balance, 0 AS moved FROM wallets

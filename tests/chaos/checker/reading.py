@@ -158,7 +158,9 @@ class Readers:
 
 
 def _principal_of(line: Line) -> str:
-    """Tell who acts: who is named, else the payload's user, else the operator."""
+    """Tell who acts: who is named, else the payload's user, else the operator; credits are his."""
+    if line["type"] == "CreditBalance" and not line.get("principal"):
+        return "operator"
     named = line.get("principal") or line["payload"].get("userId") or "operator"
     return str(named)
 

@@ -15,6 +15,7 @@ from tests.chaos.sample.shop import Json, Shop, iso, problem
 PREFIX = "x-"
 PARTITIONS = 4
 TOPIC_BY_KIND = {"IssueCoupon": "coupon-commands", "DefineCoupon": "coupon-commands"}
+TOPIC_BY_KIND["PauseCoupon"] = "coupon-commands"
 TOPIC_BY_KIND["RestockProduct"] = "catalog-commands"
 KEY_BY_TOPIC = {"user-commands": "userId", "coupon-commands": "couponCode"}
 KEY_BY_TOPIC["catalog-commands"] = "productId"
@@ -134,7 +135,8 @@ class Log:
         return offset
 
     def _claim(self, payload: Json, command_id: str, place: Place) -> Json:
-        principal = str(payload.get("userId", "operator"))
+        # Who tells a reason is an admin.
+        principal = "operator" if "reason" in payload else str(payload.get("userId", "operator"))
         return {"principal": principal, "command_id": command_id, "epoch": 1, **place}
 
     def _finish(self, row: Json, disposition: str, answer: tuple[int, Json]) -> None:

@@ -80,7 +80,16 @@ class _Run:
         chance, user_id = self._chance, self._chance.choice(USERS)
         draw = chance.random()
         if draw < 0.35:
-            return "ChargeBalance", {"userId": user_id, "amount": chance.randrange(1, 40_000)}
+            money = {"userId": user_id, "amount": chance.randrange(1, 40_000)}
+            is_credit = draw < 0.03
+            return (
+                ("CreditBalance", money | {"reason": "sorry"})
+                if is_credit
+                else (
+                    "ChargeBalance",
+                    money,
+                )
+            )
         if draw < 0.5:
             return "IssueCoupon", {"userId": user_id, "couponCode": chance.choice(COUPONS)}
         if draw < 0.52:
@@ -88,7 +97,9 @@ class _Run:
             return "RestockProduct", {"productId": chance.choice(PRODUCTS), "quantity": quantity}
         if draw < 0.53:
             total = chance.randrange(10, 20)
-            return "DefineCoupon", {"couponCode": "NOON", "total": total, "discountAmount": 300}
+            terms = {"couponCode": "NOON", "total": total, "discountAmount": 300}
+            pause = {"couponCode": "NOON", "reason": "test", "paused": draw < 0.521}
+            return ("PauseCoupon", pause) if draw < 0.524 else ("DefineCoupon", terms)
         if draw < 0.75 or not self._orders:
             return "CreateOrder", self._basket(user_id)
         user_id, order_id = chance.choice(self._orders[-12:])

@@ -40,6 +40,8 @@ class Shop:
         """Carry out a command; return status and body."""
         decide = {
             "ChargeBalance": self._charge,
+            "CreditBalance": self._credit,
+            "PauseCoupon": self._pause,
             "IssueCoupon": self._issue,
             "CreateOrder": self._create,
             "PayOrder": self._pay,
@@ -73,6 +75,20 @@ class Shop:
         balance = self._move(user_id, command_id, "CHARGE", amount)
         return 200, {"userId": user_id, "chargedAmount": amount, "balance": balance}
 
+    def _credit(self, command_id: str, payload: Json, _: int) -> tuple[int, Json]:
+        user_id, amount = payload["userId"], payload["amount"]
+        if self.balances.get(user_id, 0) + amount > BALANCE_MAX:
+            return problem(400, "BALANCE_LIMIT_EXCEEDED")
+        balance = self._move(user_id, command_id, "CREDIT", amount)
+        return 200, {"userId": user_id, "creditedAmount": amount, "balance": balance}
+
+    def _pause(self, _: str, payload: Json, __: int) -> tuple[int, Json]:
+        coupon = self.coupons.get(payload["couponCode"])
+        if coupon is None:
+            return problem(404, "COUPON_NOT_FOUND")
+        coupon["paused"] = payload["paused"]
+        return 200, {"couponCode": payload["couponCode"], "paused": payload["paused"]}
+
     def _define_coupon(self, command_id: str, payload: Json, _: int) -> tuple[int, Json]:
         code = payload["couponCode"]
         made = {"coupon_id": command_id, "coupon_code": code, "issued": 0}
@@ -86,6 +102,8 @@ class Shop:
         user_id, coupon = payload["userId"], self.coupons.get(payload["couponCode"])
         if coupon is None:
             return problem(404, "COUPON_NOT_FOUND")
+        if coupon.get("paused"):
+            return problem(409, "COUPON_PAUSED")
         if (user_id, coupon["coupon_id"]) in self.copies:
             return problem(409, "COUPON_ALREADY_ISSUED")
         if coupon["issued"] >= coupon["total"]:
