@@ -1,7 +1,6 @@
 """`fairline product`, `coupon`, `balance` and `admin`: what operators do, and what they did."""
 
 import asyncio
-import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -119,9 +118,10 @@ def _carry_out(kind: str, fields: dict[str, Any]) -> None:
     from app.carry_out import Command, carry_out  # noqa: PLC0415
     from domain.principals import Scope  # noqa: PLC0415
     from streams import wire  # noqa: PLC0415
+    from streams.command_ids import new_command_id  # noqa: PLC0415
 
     stamp = wire.Stamp(operator_here(), Scope.ADMIN)
-    command = Command(uuid.uuid4(), _payload(kind, fields), stamp)
+    command = Command(new_command_id(), _payload(kind, fields), stamp)
     (outcome,) = asyncio.run(carry_out(settings, [command]))
     click.echo(outcome.body)
     if outcome.status != 200:

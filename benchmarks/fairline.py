@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from benchmarks.services import Services
 from benchmarks.sides import BUDGET, COUPON_TOTAL, PRICE, charges_while_alive, wait_until
 from streams import wire
 from streams.codec import encode_command, key_of
+from streams.command_ids import new_command_id
 from streams.kinds import KINDS
 from streams.topics import topics_of
 
@@ -71,7 +71,7 @@ class Fairline:
         try:
             for payload in payloads:
                 topic = getattr(topics, KINDS[type(payload).__name__].topic)
-                value = encode_command(uuid.uuid4(), payload)
+                value = encode_command(new_command_id(), payload)
                 await producer.send(topic.name, value, key=key_of(payload))
             await producer.flush()
         finally:
@@ -102,7 +102,7 @@ async def start_fairline(
     services: Services, database_url: str, logs: Path
 ) -> AsyncIterator[Fairline]:
     """Migrate, start edge and worker, wait until a charge goes all the way."""
-    port, prefix = free_port(), f"bench-{uuid.uuid4().hex[:8]}-"
+    port, prefix = free_port(), f"bench-{new_command_id().hex[:8]}-"
     environment = environment_of(services, database_url, logs, prefix) | {
         "FAIRLINE_HTTP_PORT": str(port),
         "FAIRLINE_WORKER_PORT": str(free_port()),

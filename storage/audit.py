@@ -164,8 +164,8 @@ async def walk_log(connection: AsyncConnection) -> AsyncIterator[list[Logged]]:
 class Claim(NamedTuple):
     """Which record was the first of a command id."""
 
-    principal: str
     command_id: str
+    principal: str
     epoch: int
     topic: str
     partition: int
@@ -174,7 +174,7 @@ class Claim(NamedTuple):
 
 async def walk_claims(connection: AsyncConnection) -> AsyncIterator[list[Claim]]:
     """Read every claim of a command id."""
-    keys = [command_ids.c.principal, command_ids.c.command_id]
+    keys = [command_ids.c.command_id, command_ids.c.principal]
     async for rows in walk(connection, _claims, keys):
         yield [Claim(*row) for row in rows]
 

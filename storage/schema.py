@@ -48,7 +48,8 @@ balance_entries = Table(
     Column("amount", BigInteger, nullable=False),
     Column("balance_after", BigInteger, nullable=False),
     Column("recorded_at_ms", BigInteger, nullable=False),
-    UniqueConstraint("user_id", "command_id"),
+    # The id first: ids that grow with time keep an index's work in its last pages.
+    UniqueConstraint("command_id", "user_id"),
     sqlite_autoincrement=True,
 )
 
@@ -146,13 +147,13 @@ command_log = Table(
 command_ids = Table(
     "command_ids",
     metadata,
-    Column("principal", String(255), primary_key=True),
+    # The id first, as above; and it is by the id alone that known commands are looked up.
     Column("command_id", String(36), primary_key=True),
+    Column("principal", String(255), primary_key=True),
     Column("epoch", Integer, nullable=False),
     Column("topic", String(120), nullable=False),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
-    Index(None, "command_id"),
 )
 
 accepted_commands = Table(

@@ -21,7 +21,7 @@ _wallets_by_user = sa.select(*(wallets.c[name] for name in _wallet_names)).where
 )
 _moved = sa.select(*(balance_entries.c[name] for name in _entry_names)).where(
     any_pair(
-        (balance_entries.c.user_id, balance_entries.c.command_id), ("moved_users", "moved_ids")
+        (balance_entries.c.command_id, balance_entries.c.user_id), ("moved_ids", "moved_users")
     )
 )
 

@@ -21,7 +21,7 @@ PACKAGES = ("domain", "storage", "streams", "tables", "web", "app")
 _WIRE = {
     f"streams.{name}"
     for name in (
-        *("bundle", "codec", "kafka_access", "kinds", "outcomes", "records"),
+        *("bundle", "codec", "command_ids", "kafka_access", "kinds", "outcomes", "records"),
         *("schemas", "topics", "tracing", "wire", "wire_events", "wire_fields"),
     )
 }

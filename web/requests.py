@@ -6,13 +6,14 @@ from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from typing import TypeVar
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 import msgspec
 from aiohttp import web
 
 from domain.ids import UserId
 from streams import wire
+from streams.command_ids import new_command_id
 from streams.kinds import merge_items
 from streams.metrics import REFUSED
 from web.field_errors import find_field_errors, readable
@@ -140,5 +141,5 @@ def read_idempotency_key(request: web.Request) -> str | None:
 def command_id_of(request: web.Request, principal: str, key: str | None) -> UUID:
     """Make the id of a command: a new one, or always the same for a principal, route and key."""
     if key is None:
-        return uuid4()
+        return new_command_id()
     return uuid5(_KEYED_COMMANDS, f"{principal}\n{request.method} {request.path}\n{key}")

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -35,6 +34,7 @@ from streams.codec import (
     key_of,
     partition_of,
 )
+from streams.command_ids import uuid_7
 from streams.decisions import Rulebook
 from streams.kinds import KINDS
 from streams.published import Published, ends_of
@@ -78,8 +78,9 @@ class Log:
     def record(self, payload: wire.Shape) -> Record:
         """Append one command to its partition."""
         self._made += 1
-        # Of the form of a random UUID: an index takes it where chance has it.
-        command_id = UUID(int=next(self._chance) << 64 | self._made, version=4)
+        at_ms = START_MS + self._made
+        # As an edge makes them: they grow with time.
+        command_id = uuid_7(at_ms, next(self._chance) << 64 | self._made)
         key = key_of(payload)
         topic = getattr(TOPICS, KINDS[type(payload).__name__].topic).name
         partition = partition_of(key, 8)
@@ -89,7 +90,6 @@ class Log:
             self.orders.append((payload.user_id, str(command_id)))
         headers = ((REQUEST_TOKEN, b"%032x" % self._made), (RESULTS_PARTITION, b"3"))
         place = Place(topic, partition, offset)
-        at_ms = START_MS + self._made
         value = encode_command(command_id, payload)
         return Record(place, key, value, headers, at_ms, LOG_APPEND_TIME)
 

@@ -22,6 +22,7 @@ from benchmarks.limits.waiting import charges
 from benchmarks.services import Services
 from streams.admin import ensure_topics
 from streams.codec import encode_command
+from streams.command_ids import new_command_id
 from streams.topics import Topic
 
 PARTITIONS = 8
@@ -65,7 +66,7 @@ async def measure(services: Services, _folder: Path, options: Options) -> list[K
 
 def record_bytes() -> int:
     """Return the size of a command as an edge appends it."""
-    return len(encode_command(uuid.uuid4(), next(charges(1))))
+    return len(encode_command(new_command_id(), next(charges(1))))
 
 
 def producer_words(url: str, topic: str, records: int) -> list[str]:

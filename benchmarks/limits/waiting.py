@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from benchmarks.limits.installation import Process
 from streams import wire
 from streams.codec import encode_command, key_of
+from streams.command_ids import new_command_id
 from streams.topics import Topic
 
 TRANSACTION_MS_MAX = 600_000
@@ -86,7 +87,7 @@ async def _append(
 ) -> None:
     sent = []
     for payload in payloads:
-        value = encode_command(uuid.uuid4(), payload)
+        value = encode_command(new_command_id(), payload)
         sent.append(await producer.send(found.topic.name, value, key=key_of(payload)))
         if len(sent) == AT_ONCE:
             await _note(found, sent)

@@ -50,7 +50,7 @@ class Outcomes:
             self._books.accounts.tally(DEAD_LETTERS).add(repr(letter))
 
     def _claim(self, row: LogRow) -> None:
-        claim = Claim(row.principal or "", row.command_id or "", *place_of(row))
+        claim = Claim(row.command_id or "", row.principal or "", *place_of(row))
         self._books.accounts.tally(CLAIMS).add(repr(claim))
 
 

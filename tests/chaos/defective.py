@@ -23,7 +23,7 @@ ONE_ROW_PER_RECORD = (
 )
 ONE_CLAIM_PER_COMMAND = "ALTER TABLE command_ids DROP CONSTRAINT command_ids_pk"
 ONE_ENTRY_PER_COMMAND = (
-    "ALTER TABLE balance_entries DROP CONSTRAINT balance_entries_user_id_command_id_uq"
+    "ALTER TABLE balance_entries DROP CONSTRAINT balance_entries_command_id_user_id_uq"
 )
 
 
