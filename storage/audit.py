@@ -77,7 +77,7 @@ _entries = sa.select(*(balance_entries.c[name] for name in BalanceEntry.__datacl
 _products = sa.select(*(products.c[name] for name in Product.__dataclass_fields__))
 _coupons = sa.select(*(coupons.c[name] for name in Coupon.__dataclass_fields__))
 _copies = sa.select(*(user_coupons.c[name] for name in UserCoupon.__dataclass_fields__))
-_log = sa.select(command_log.c.id, *(command_log.c[n] for n in LogRow.__dataclass_fields__))
+_log = sa.select(command_log.c.id, *(command_log.c[n] for n in LogRow._fields))
 _claims = sa.select(command_ids)
 _letters = sa.select(
     *(dead_letters.c[name] for name in ("epoch", "topic", "partition", "offset", "reason"))

@@ -27,9 +27,11 @@ class Disposition(StrEnum):
     DEAD = "DEAD"
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
-    """One record's row: what it said, and what it came to. `events` is JSON, None for none."""
+class LogRow(NamedTuple):
+    """One record's row: what it said, and what it came to. `events` is JSON, None for none.
+
+    Each record makes one, and a tuple is made in a fifth of the time of a frozen dataclass.
+    """
 
     epoch: int
     topic: str
@@ -81,11 +83,10 @@ class Known(NamedTuple):
     body: str
 
 
-_log_names, _log_row = reader_of(LogRow)
 _letter_names, _letter_row = reader_of(DeadLetterRow)
 CLAIM_NAMES = ("principal", "command_id", "epoch", "topic", "partition", "offset")
 claim_row = attrgetter(*CLAIM_NAMES)
-_columns = [command_log.c[name] for name in _log_names]
+_columns = [command_log.c[name] for name in LogRow._fields]
 _same_place = sa.and_(
     command_ids.c.epoch == command_log.c.epoch,
     command_ids.c.topic == command_log.c.topic,
@@ -155,7 +156,7 @@ def save_log_rows(
     letters: Sequence[DeadLetterRow],
 ) -> None:
     """Save the rows of a batch. `firsts` claim their command ids; a claim is unique."""
-    writes.insert(command_log, _log_names, map(_log_row, rows))
+    writes.insert(command_log, LogRow._fields, rows)
     writes.insert(command_ids, CLAIM_NAMES, map(claim_row, firsts))
     writes.insert(dead_letters, _letter_names, map(_letter_row, letters))
 

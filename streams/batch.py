@@ -5,7 +5,7 @@ comes back is committed, and is to be published in this order.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sqlalchemy.exc import IntegrityError
@@ -155,7 +155,7 @@ class BatchApplier:
     def _read(self, record: Record, condemned: Mapping[Place, Poison]) -> Incoming:
         incoming = self.reader.read(record)
         poison = condemned.get(record.place)
-        return replace(incoming, poison=poison) if poison else incoming
+        return incoming._replace(poison=poison) if poison else incoming
 
     async def _load_applied(
         self,

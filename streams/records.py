@@ -1,7 +1,6 @@
 """A record of a command topic as the batch sees it, whichever consumer brought it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 LOG_APPEND_TIME = 1
@@ -20,8 +19,7 @@ class Place(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The bytes of one record, and what the broker says of it."""
 
     place: Place

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,7 +54,7 @@ def row(number: int, at_ms: int = OLD_MS, place: LogPartition = USERS, **more: A
         request_token=None,
         accepted_at_ms=at_ms,
     )
-    return replace(made, **more)
+    return made._replace(**more)
 
 
 async def fill(

@@ -1,7 +1,5 @@
 """The command log: rows and claims, what a replay finds, and what a client may ask."""
 
-from dataclasses import replace
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -45,8 +43,7 @@ ROW = LogRow(
     request_token="token",
     accepted_at_ms=NOW_MS,
 )
-POISON = replace(
-    ROW,
+POISON = ROW._replace(
     key=None,
     command_id=None,
     principal=None,
@@ -63,8 +60,8 @@ LETTER = DeadLetterRow(1, TOPIC, 0, 0, None, b"\x00\xff", "[]", "UNDECODABLE", "
 
 
 def row_at(offset: int, partition: int = 0, command_id: str | None = None) -> LogRow:
-    return replace(
-        ROW, offset=offset, partition=partition, command_id=command_id or f"c{partition}-{offset}"
+    return ROW._replace(
+        offset=offset, partition=partition, command_id=command_id or f"c{partition}-{offset}"
     )
 
 
@@ -76,7 +73,7 @@ async def save(database: Database, *rows: LogRow, firsts: list[LogRow] | None = 
 
 
 async def test_a_row_comes_back_whole(database: Database) -> None:
-    poison = replace(POISON, offset=INT64_MAX)
+    poison = POISON._replace(offset=INT64_MAX)
     await save(database, ROW, poison, firsts=[ROW])
     async with database.connect() as connection:
         found = await load_replayed(connection, 1, TOPIC, [(0, 0, INT64_MAX)])
@@ -142,9 +139,9 @@ async def test_a_claim_is_unique_and_a_failed_one_leaves_no_row(database: Databa
 
 
 async def test_known_commands_are_found_with_their_first_outcome(database: Database) -> None:
-    first = replace(ROW, body='{"n":1}')
-    retry = replace(ROW, offset=1, body='{"n":2}', disposition=Disposition.REPEATED.value)
-    others = replace(ROW, offset=2, principal="8", body='{"n":3}')
+    first = ROW._replace(body='{"n":1}')
+    retry = ROW._replace(offset=1, body='{"n":2}', disposition=Disposition.REPEATED.value)
+    others = ROW._replace(offset=2, principal="8", body='{"n":3}')
     await save(database, first, retry, others, firsts=[first, others])
     asked = [CommandKey("7", "c0"), CommandKey("8", "c0"), CommandKey("9", "c0")]
     async with database.connect() as connection:
@@ -158,7 +155,7 @@ async def test_known_commands_are_found_with_their_first_outcome(database: Datab
 
 async def test_a_command_is_known_across_epochs(database: Database) -> None:
     await save(database, ROW)
-    await save(database, replace(POISON, epoch=2), firsts=[])
+    await save(database, POISON._replace(epoch=2), firsts=[])
     async with database.connect() as connection:
         found = await find_known(connection, [CommandKey("7", "c0")])
     assert [known.status for known in found.values()] == [200]
@@ -179,7 +176,7 @@ async def test_a_client_is_told_done_accepted_or_unknown(database: Database) -> 
 
 
 async def test_without_a_principal_the_first_in_the_log_is_told(database: Database) -> None:
-    first, second = replace(ROW, principal="9"), replace(ROW, offset=1, principal="10", status=409)
+    first, second = ROW._replace(principal="9"), ROW._replace(offset=1, principal="10", status=409)
     await save(database, first, second, firsts=[second, first])
     async with database.connect() as connection:
         assert await find_command(connection, "c0") == CommandStatus(200, ROW.body)

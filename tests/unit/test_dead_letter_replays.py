@@ -1,6 +1,5 @@
 """What is written for a record that replays a dead letter: its outcome, once."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -25,7 +24,7 @@ DEAD = Known(READER.read(CHARGE).fingerprint, 500, '{"code":"DEAD_LETTER"}')
 
 
 def at(offset: int, one: Record = CHARGE) -> Record:
-    return replace(one, place=one.place._replace(offset=offset))
+    return one._replace(place=one.place._replace(offset=offset))
 
 
 def replay(*, is_closed: bool = False, claimed: CommandKey | None = None) -> Replay:
@@ -114,7 +113,7 @@ def test_a_replay_under_another_command_id_leaves_the_first_one_dead() -> None:
 def test_a_replay_that_dies_again_is_a_new_letter_that_keeps_the_command_id() -> None:
     made = decider({at(1).place: replay(claimed=KEY)}, {KEY: DEAD})
     poison = Poison(PoisonReason.DATA_REFUSED, "The database refuses it.")
-    assert decide(made, replace(READER.read(at(1)), poison=poison)) == [("DEAD", 400)]
+    assert decide(made, READER.read(at(1))._replace(poison=poison)) == [("DEAD", 400)]
     assert [letter.offset for letter in made.writing.letters] == [1]
     assert [row.offset for row in made.writing.closings.moved] == [1]
     assert made.writing.closings.written[0].disposition == "DEAD"

@@ -1,7 +1,6 @@
 """The pure middle of a batch: what is written for a record, whatever comes of it."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -106,7 +105,7 @@ def test_a_rule_that_fails_costs_its_own_command(monkeypatch: pytest.MonkeyPatch
 
 def test_a_dead_letter_is_kept_and_published_byte_for_byte() -> None:
     headers: Headers = [("h", b"\x00\xff"), ("none", None)]
-    writing = decide(replace(JUNK, headers=headers)).writing
+    writing = decide(JUNK._replace(headers=headers)).writing
     letter, row = writing.letters[0], writing.rows[0]
     assert (letter.key, letter.value, letter.reason) == (b"\x00\xff", b"\xfe", "UNDECODABLE")
     assert json.loads(letter.headers) == [["h", "AP8="], ["none", None]]
@@ -123,8 +122,8 @@ def test_a_dead_letter_is_kept_and_published_byte_for_byte() -> None:
 
 
 def test_a_condemned_record_claims_its_id() -> None:
-    incoming = replace(
-        READER.read(CHARGE), poison=Poison(PoisonReason.DATA_REFUSED, "The database refuses it.")
+    incoming = READER.read(CHARGE)._replace(
+        poison=Poison(PoisonReason.DATA_REFUSED, "The database refuses it.")
     )
     decider = BatchDecider(RULEBOOK, State(), {})
     decider.decide(incoming, NOW_MS)
@@ -152,7 +151,7 @@ ANSWERED_ON: list[tuple[bytes | None, int | None]] = [
 def test_a_result_goes_to_a_partition_that_exists_or_to_the_keys(
     header: bytes | None, partition: int | None
 ) -> None:
-    asking = replace(CHARGE, headers=[("results-partition", header)])
+    asking = CHARGE._replace(headers=[("results-partition", header)])
     assert reply_partition(asking, PARTITIONS) == partition
     assert row_of(asking).reply_to == partition
 
@@ -170,16 +169,16 @@ TOKENS: list[tuple[bytes | None, str | None]] = [
 
 @pytest.mark.parametrize(("header", "token"), TOKENS)
 def test_a_token_is_echoed_if_it_can_be_stored(header: bytes | None, token: str | None) -> None:
-    assert row_of(replace(CHARGE, headers=[("request-token", header)])).request_token == token
+    assert row_of(CHARGE._replace(headers=[("request-token", header)])).request_token == token
 
 
 def test_the_last_header_of_a_name_counts() -> None:
     headers: Headers = [("request-token", b"first"), ("request-token", b"last")]
-    assert row_of(replace(CHARGE, headers=headers)).request_token == "last"
+    assert row_of(CHARGE._replace(headers=headers)).request_token == "last"
 
 
 def at(offset: int, timestamp_ms: int = 1) -> Record:
-    return replace(CHARGE, place=CHARGE.place._replace(offset=offset), timestamp_ms=timestamp_ms)
+    return CHARGE._replace(place=CHARGE.place._replace(offset=offset), timestamp_ms=timestamp_ms)
 
 
 def marks(next_offset: int) -> dict[int, Mark]:

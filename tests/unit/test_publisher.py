@@ -1,7 +1,6 @@
 """Where what is published goes, and that it goes together, in order."""
 
 import asyncio
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -71,14 +70,14 @@ async def test_a_result_goes_to_the_same_partition_each_time(
     asked: int | None, key: str | None, own: int, wanted: int
 ) -> None:
     producer = Producer()
-    row = replace(ROWS[0], reply_to=asked, key=key, partition=own)
+    row = ROWS[0]._replace(reply_to=asked, key=key, partition=own)
     await publisher_of(producer).hand_over([row])
     assert list(producer.records(KEPT)) == [wanted]
 
 
 async def test_results_of_one_partition_go_together_in_their_order() -> None:
     producer = Producer()
-    rows = [replace(ROWS[0], reply_to=number % 2, offset=number) for number in range(20)]
+    rows = [ROWS[0]._replace(reply_to=number % 2, offset=number) for number in range(20)]
     sent = await publisher_of(producer).hand_over(rows)
     assert len(sent) == len(producer.bundles) < len(rows)
     for partition, records in producer.records(KEPT).items():
