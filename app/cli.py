@@ -162,6 +162,9 @@ def ranking() -> None:
 def _run_loop(work: Coroutine[Any, Any, T]) -> T:
     import uvloop  # noqa: PLC0415
 
+    from streams.connections import mend_connections  # noqa: PLC0415
+
+    mend_connections()
     # Faust's consumer has a thread with a loop of its own: the policy makes that one fast too.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     return asyncio.run(work)

@@ -37,6 +37,8 @@ class Membership:
         return (
             _ended("the consumer's part in its group", coordinator._coordination_task)
             or _ended("the consumer's fetching", thread._consumer._fetcher._fetch_task)
+            # Without it a coordinator that is lost is waited for without an end.
+            or _ended("the consumer's look for brokers", thread._consumer._client._sync_task)
             or self._refused(coordinator)
             or self._without_end(coordinator)
         )
@@ -56,6 +58,7 @@ class Membership:
 
 
 def _ended(what: str, task: Any) -> str:
-    if not task.done():
+    # There is none before the start and after the stop.
+    if task is None or not task.done():
         return ""
     return f"{what} has ended: {'cancelled' if task.cancelled() else repr(task.exception())}"

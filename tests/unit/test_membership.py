@@ -14,7 +14,9 @@ def app_at_work() -> Any:
         _coordination_task=running, _pending_exception=None, coordinator_id=1
     )
     consumer = SimpleNamespace(
-        _coordinator=coordinator, _fetcher=SimpleNamespace(_fetch_task=running)
+        _coordinator=coordinator,
+        _fetcher=SimpleNamespace(_fetch_task=running),
+        _client=SimpleNamespace(_sync_task=running),
     )
     thread = SimpleNamespace(_thread=SimpleNamespace(is_alive=lambda: True), _consumer=consumer)
     return SimpleNamespace(
@@ -38,6 +40,9 @@ async def test_a_consumer_that_was_not_started_is_waited_for() -> None:
 async def test_what_has_ended_is_told_at_once() -> None:
     app = app_at_work()
     assert looks(app, 1) == ""
+    app.consumer._thread._consumer._client._sync_task = asyncio.get_running_loop().create_future()
+    app.consumer._thread._consumer._client._sync_task.set_exception(ValueError("blind"))
+    assert looks(app, 1) == "the consumer's look for brokers has ended: ValueError('blind')"
     app.coordinator._coordination_task = asyncio.get_running_loop().create_future()
     app.coordinator._coordination_task.set_exception(ValueError("lost"))
     assert looks(app, 1) == "the consumer's part in its group has ended: ValueError('lost')"
