@@ -30,6 +30,8 @@ from streams.codec import encode_command, key_of, partition_of
 from streams.gateway_worker import GatewayWorker
 from streams.kafka_access import kafka_options
 from streams.worker import CommandLimits, CommandWorker
+from tables.top_lists import TopListReader
+from tables.worker import RankingWorker
 from tests import tokens as issuer
 from tests.client import eventually
 from tests.edges import Customer, edge_of, until
@@ -47,6 +49,7 @@ from tests.tokens import token
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROLES = ["edge", "worker", "ranking", "gateway", "operator", "shop", "bank", "stranger"]
+PARTITIONS = 2
 INGRESS = "shop=IssueCoupon,ChargeBalance bank=CreditBalance"
 
 
@@ -125,7 +128,7 @@ async def shop(
         database_url=database_url,
         topic_prefix="secured-",
         data_dir=tmp_path_factory.mktemp("secured"),
-        partitions=2,
+        partitions=PARTITIONS,
         ingress=INGRESS,
         auth="jwt",
     )
@@ -254,6 +257,23 @@ async def test_a_stamp_that_is_wrong_is_a_dead_letter_though_an_edge_wrote_it(sh
         told = await shop.result(command_id)
         assert (told["status"], told["body"]["reason"]) == (400, "NOT_ALLOWED")
     assert await shop.query("SELECT * FROM wallets WHERE user_id = 45") == []
+
+
+async def test_the_best_sellers_are_counted_and_read_with_these_rights(shop: Shop) -> None:
+    seen, at_edge = shop.seen_by("ranking"), shop.seen_by("edge")
+    topics = topics_in(shop.settings)
+    async with AsyncExitStack() as stack:
+        database = create_database(seen.sqlalchemy_url)
+        stack.push_async_callback(database.dispose)
+        faust = faust_settings(seen, "ranking", free_port())
+        worker = RankingWorker(faust, database, topics, seen.zone, replication=1)
+        stack.push_async_callback(worker.stop)
+        await worker.start()
+        await eventually(lambda: all(worker.status().values()), "a ready ranking worker")
+        reader = TopListReader(at_edge.kafka, topics)
+        stack.push_async_callback(reader.stop)
+        await reader.start()
+        await eventually(lambda: len(reader.lists()) == PARTITIONS, "the top lists")
 
 
 async def test_each_user_writes_what_the_table_says_and_nothing_else(shop: Shop) -> None:

@@ -76,6 +76,20 @@ class CommandMachine(RuleBasedStateMachine):
     def charge(self, user: int, amount: int) -> Sent:
         return self._send("ChargeBalance", userId=user, amount=amount)
 
+    @rule(target=sent, user=users, amount=amounts)
+    def credit(self, user: int, amount: int) -> Sent:
+        return self._send("CreditBalance", userId=user, amount=amount, reason="sorry")
+
+    @rule(target=sent, user=users, code=codes)
+    def pause_for_one(self, user: int, code: str) -> Sent:
+        """Somebody comes while it is paused; for long it would be in every other rule's way."""
+        for paused in (True, False):
+            pause = {"couponCode": code, "reason": "full", "paused": paused}
+            last = self._send("PauseCoupon", **pause)
+            if paused:
+                self._send("IssueCoupon", userId=user, couponCode=code)
+        return last
+
     @rule(target=sent, user=users, code=codes)
     def issue_coupon(self, user: int, code: str) -> Sent:
         return self._send("IssueCoupon", userId=user, couponCode=code)

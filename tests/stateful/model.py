@@ -57,7 +57,9 @@ class Model:
         if envelope is None:
             return DEAD
         said = envelope["payload"]
-        who = envelope.get("principal") or str(said.get("userId", "operator"))
+        # A credit is an admin's, and who is not named is the operator.
+        user = None if envelope["type"] == "CreditBalance" else said.get("userId")
+        who = envelope.get("principal") or str(user or "operator")
         content = envelope["type"] + json.dumps(said, sort_keys=True)
         key = (who, envelope["commandId"])
         if key in self.firsts:
@@ -91,12 +93,28 @@ class Model:
         self._move(user, "CHARGE", amount)
         return applied(userId=user, chargedAmount=amount, balance=self.balances[user])
 
+    def credit(self, _id: str, said: JsonObject, _now: int) -> Reply:
+        user, amount = said["userId"], said["amount"]
+        if self.balances.get(user, 0) + amount > self.balance_max:
+            return refused(400, "BALANCE_LIMIT_EXCEEDED")
+        self._move(user, "CREDIT", amount)
+        return applied(userId=user, creditedAmount=amount, balance=self.balances[user])
+
+    def pause(self, _id: str, said: JsonObject, _now: int) -> Reply:
+        offer = self.coupons.get(said["couponCode"])
+        if offer is None:
+            return refused(404, "COUPON_NOT_FOUND")
+        offer["paused"] = said["paused"]
+        return applied(couponCode=said["couponCode"], paused=said["paused"])
+
     def issue(self, new_id: str, said: JsonObject, now: int) -> Reply:
         offer = self.coupons.get(said["couponCode"])
         if offer is None:
             return refused(404, "COUPON_NOT_FOUND")
         if not offer["from"] <= now < offer["until"]:
             return refused(409, "COUPON_NOT_VALID_NOW")
+        if offer.get("paused"):
+            return refused(409, "COUPON_PAUSED")
         if (said["userId"], offer["id"]) in self.copies:
             return refused(409, "COUPON_ALREADY_ISSUED")
         if offer["issued"] >= offer["total"]:
@@ -210,7 +228,9 @@ class Model:
 
 HANDLERS: dict[str, Callable[[Model, str, JsonObject, int], Reply]] = {
     "ChargeBalance": Model.charge,
+    "CreditBalance": Model.credit,
     "IssueCoupon": Model.issue,
+    "PauseCoupon": Model.pause,
     "DefineCoupon": Model.define_coupon,
     "DefineProduct": Model.define_product,
     "RestockProduct": Model.restock,
