@@ -49,7 +49,10 @@ async def show_openapi(request: web.Request) -> web.Response:
         for route in request.app.router.routes()
         if route.resource is not None and route.method != "HEAD"
     )
-    return respond(Answer(200, _openapi(routes, request.app[EDGE].identifier is not None)))
+    edge = request.app.get(EDGE)
+    # The page is shown with nothing behind it too, and then nobody asks for tokens.
+    asks_tokens = edge is not None and edge.identifier is not None
+    return respond(Answer(200, _openapi(routes, asks_tokens)))
 
 
 @public
