@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -102,7 +103,7 @@ async def start_fairline(
     services: Services, database_url: str, logs: Path
 ) -> AsyncIterator[Fairline]:
     """Migrate, start edge and worker, wait until a charge goes all the way."""
-    port, prefix = free_port(), f"bench-{new_command_id().hex[:8]}-"
+    port, prefix = free_port(), f"bench-{secrets.token_hex(4)}-"
     environment = environment_of(services, database_url, logs, prefix) | {
         "FAIRLINE_HTTP_PORT": str(port),
         "FAIRLINE_WORKER_PORT": str(free_port()),
