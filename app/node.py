@@ -39,6 +39,8 @@ log = logging.getLogger("fairline")
 
 # When commands have been answered there are reads, and a statement is given up after 8 s.
 REQUEST_SECONDS_MAX = 9.0
+# Who comes while so many wait to be let in tries again by TCP's own clock, up to a minute later.
+CONNECTIONS_WAITING_MAX = 4096
 
 
 async def run_command_worker(settings: Settings) -> None:
@@ -167,7 +169,8 @@ async def _edge(
     try:
         await stop.unless_asked(top_lists.start())
         await runner.setup()
-        await web.TCPSite(runner, settings.http_host, settings.http_port).start()
+        where = (settings.http_host, settings.http_port)
+        await web.TCPSite(runner, *where, backlog=CONNECTIONS_WAITING_MAX).start()
         yield
     finally:
         with stop.waiting_for("requests under way"):

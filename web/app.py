@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from storage.engine import Database
+from streams import wire
 from streams.liveness import Liveness
 from streams.service_watch import Watch
 from streams.topics import Topics
@@ -33,6 +34,7 @@ from web.requests import BODY_BYTES_MAX
 from web.results import Results
 from web.routes import ROUTES
 from web.shared_cache import create_cache
+from web.shortcut import SHORTCUT, Refusing
 from web.sold_out import SoldOut
 from web.top_board import TopBoard
 from web.top_lists import LiveTop
@@ -75,6 +77,7 @@ def create_edge(
     edge = replace(edge, identifier=identifier)
     app = web.Application(middlewares=_middlewares(settings, edge), client_max_size=BODY_BYTES_MAX)
     app[EDGE] = edge
+    app[SHORTCUT] = refusing_of(edge)
     for route in ROUTES:
         route.kwargs["expect_handler"] = expect
     app.add_routes(ROUTES)
@@ -97,6 +100,18 @@ def create_edge(
     app.on_shutdown.append(finish_requests)
     app.cleanup_ctx.append(run_parts)
     return app
+
+
+def refusing_of(edge: Edge) -> Refusing:
+    """Make what tells commands that come in a crowd when to come back."""
+
+    def refusing(payload: wire.Shape) -> int | None:
+        if isinstance(payload, wire.IssueCoupon) and edge.sold_out.is_known(payload.coupon_code):
+            # It is another answer, and a better one.
+            return None
+        return edge.commands.refusal_seconds(payload)
+
+    return refusing
 
 
 def _middlewares(settings: EdgeSettings, edge: Edge) -> list[Middleware]:

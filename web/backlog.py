@@ -94,6 +94,11 @@ class Line:
         if applied or not waiting:
             self._move(now, waiting)
 
+    def start_at(self, next_offset: int, now: float) -> None:
+        """Measure the rate from here on."""
+        self.next_offset = next_offset
+        self._move(now, self.waiting or 0)
+
     def _move(self, now: float, waiting: int) -> None:
         assert self.next_offset is not None
         self.moved_at, self._moved_to, self._waited = now, self.next_offset, waiting
@@ -121,34 +126,42 @@ def is_stalled(line: Line, now: float) -> bool:
     return bool(line.waiting and line.moved_at is not None and now - line.moved_at > STALL_SECONDS)
 
 
-def retry_after(line: Line, who: str, now: float, limits: Limits) -> int | None:
-    """Decide whether a command may join: None if it may, else the seconds to come back after.
+def may_join(line: Line, who: str, now: float, limits: Limits) -> bool:
+    """Tell whether a command may join a line.
 
     Whoever comes back when told may join up to the whole budget. While some are to come back,
     others may join up to half of it only, so that nobody's kept place is taken, and none stays
     empty. A stall costs a session timeout on top of what waits.
     """
-    waiting = line.waiting
-    if waiting is None:
-        return None if line.outstanding < UNKNOWN_MAX else 1
-    # What is on its way to the log waits too.
-    seconds, book = max(waiting, line.outstanding) / line.rate, line.appointments
+    if line.waiting is None:
+        return line.outstanding < UNKNOWN_MAX
+    seconds, book = expected_seconds(line), line.appointments
     if is_stalled(line, now):
-        late = seconds + limits.session_timeout_seconds - limits.queue_seconds_max
-        return _whole(late) if late > 0 else None
-    if seconds > limits.queue_seconds_max / 2:
-        book.forget_missed(now)
-    if seconds <= _room(book, who, now, limits):
-        if book:
-            book.end(who)
+        return seconds + limits.session_timeout_seconds <= limits.queue_seconds_max
+    if seconds <= limits.queue_seconds_max / 2:
+        return True
+    book.forget_missed(now)
+    is_expected = not book or book.is_due(who, now)
+    return is_expected and seconds <= limits.queue_seconds_max
+
+
+def retry_after(line: Line, who: str, now: float, limits: Limits) -> int | None:
+    """Decide whether a command joins: None if it does, else the seconds to come back after."""
+    if may_join(line, who, now, limits):
+        if line.appointments:
+            line.appointments.end(who)
         return None
+    if line.waiting is None:
+        return 1
+    seconds = expected_seconds(line)
+    if is_stalled(line, now):
+        return _whole(seconds + limits.session_timeout_seconds - limits.queue_seconds_max)
     return _appointed(line, who, now, seconds - limits.queue_seconds_max / 2)
 
 
-def _room(book: Appointments, who: str, now: float, limits: Limits) -> float:
-    """Return what somebody may expect to wait, in seconds."""
-    budget = limits.queue_seconds_max
-    return budget if not book or book.is_due(who, now) else budget / 2
+def expected_seconds(line: Line) -> float:
+    """Return what a new command would wait: what is on its way to the log waits too."""
+    return max(line.waiting or 0, line.outstanding) / line.rate
 
 
 def _appointed(line: Line, who: str, now: float, seconds: float) -> int:

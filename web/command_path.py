@@ -22,7 +22,8 @@ from streams.service_watch import Watch
 from streams.topics import Topics
 from streams.tracing import trace_headers
 from web.appender import Appender
-from web.backlog import Limits, Line, is_stalled, retry_after
+from web.backlog import Limits, Line, is_stalled, may_join, retry_after
+from web.door import Door
 from web.entry import Entry, Stage
 from web.identity import identity_of, require_own
 from web.lines import Lines
@@ -46,6 +47,9 @@ COMMANDS_PATH = "/api/v1/commands/"
 SAVE_SECONDS_MAX = 2.0
 # Fewer than this at a time do not wait for each other: they are sent at once.
 COMPANY = 4
+# After a refusal others are looked at before they are read, for so long.
+REFUSING_SECONDS = 2.0
+TOO_MANY_WAITING = "Too many commands wait before this one; nothing was accepted."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +114,8 @@ class CommandPath:
     def __init__(self, parts: Parts, limits: Limits, wait_seconds: float) -> None:
         self._parts = parts
         self._limits = limits
+        self._door = Door(limits)
+        self._refusing_until = 0.0
         self._patience = Patience(wait_seconds)
         number = str(parts.results.partition).encode()
         self._results_header = (codec.RESULTS_PARTITION, number)
@@ -126,10 +132,30 @@ class CommandPath:
         route = self._route(submission.payload)
         self._admit(route.line, submission.principal)
         route.line.outstanding += 1
+        self._door.begin()
         try:
             return await self._carry(submission, route, token_hex(16))
         finally:
             route.line.outstanding -= 1
+            self._door.end()
+
+    def refusal_seconds(self, payload: wire.Shape) -> int | None:
+        """Return what a command would be told that waits too long; None: submit it.
+
+        For who cannot wait to find out: it asks nobody, and what it tells is kept.
+        """
+        now = time.monotonic()
+        if now >= self._refusing_until or self.is_leaving or not self._is_ready():
+            return None
+        line, who = self._route(payload).line, codec.principal_of(payload)
+        if is_stalled(line, now):
+            return None
+        if may_join(line, who, now, self._limits) and self._door.may_join(who, now):
+            return None
+        told = self._told(line, who, now)
+        if told is not None:
+            self._refusing_until = now + REFUSING_SECONDS
+        return told
 
     def leave(self) -> None:
         """Say that this edge will be gone; it still takes commands from who has not heard."""
@@ -157,13 +183,23 @@ class CommandPath:
         if not (parts.appender.is_ready and parts.results.is_ready):
             raise UnavailableError(KAFKA_AWAY)
         now = time.monotonic()
-        seconds = retry_after(line, principal, now, self._limits)
+        seconds = self._told(line, principal, now)
         if seconds is not None:
             if is_stalled(line, now):
                 raise UnavailableError(NOBODY_SERVES, seconds)
-            detail = "Too many commands wait before this one; nothing was accepted."
+            self._refusing_until = now + REFUSING_SECONDS
             headers = {"Retry-After": str(seconds)}
-            raise ProblemError(429, "TOO_MANY_WAITING", detail, headers=headers)
+            raise ProblemError(429, "TOO_MANY_WAITING", TOO_MANY_WAITING, headers=headers)
+
+    def _told(self, line: Line, who: str, now: float) -> int | None:
+        """Decide whether a command joins the line of its key, and this edge's own."""
+        told = retry_after(line, who, now, self._limits)
+        return self._door.retry_after(who, now) if told is None else told
+
+    def _is_ready(self) -> bool:
+        parts = self._parts
+        are_well = all(watch.is_ready for watch in parts.watches)
+        return are_well and parts.appender.is_ready and parts.results.is_ready
 
     async def _carry(self, submission: Submission, route: Route, token: str) -> web.Response:
         results = self._parts.results

@@ -15,6 +15,7 @@ from streams.metrics import REFUSED
 from streams.outcomes import problem
 from web.answers import complete
 from web.problems import respond
+from web.shortcut import SHORTCUT, Refusing, refuse_at_once
 
 log = logging.getLogger(__name__)
 
@@ -24,18 +25,24 @@ HEAD_SECONDS_MAX = 10.0
 IDLE_SECONDS_MAX = 120.0
 # Who is answered before his body has come may send so long, and is not listened to.
 LINGER_SECONDS_MAX = 2.0
+_LINE_END = b" HTTP/1.1\r\n"
 
 
 class EdgeProtocol(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_head_timer",)
+    __slots__ = ("_head_timer", "_is_between", "_refusing")
 
     _head_timer: asyncio.TimerHandle | None
+    _refusing: Refusing | None
+    # Nothing of a request has come that was not answered.
+    _is_between: bool
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the first head may take as long as any."""
         super().connection_made(transport)
+        self._refusing = getattr(self._manager, "refusing", None)
+        self._is_between = True
         self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._cut)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -45,9 +52,16 @@ class EdgeProtocol(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take what came; where that is less than a head, the rest must come in time."""
+        if self._refusing is not None and self._is_between and self._is_refused(data):
+            return
         super().data_received(data)
+        if not data:
+            # The protocol calls itself, to go on with what it has kept.
+            return
         waiter = self._waiter
         is_awaited = waiter is not None and not waiter.done() and not self._messages
+        # With the beginning of another request behind it, what comes next is not a whole one.
+        self._is_between = not is_awaited and data.count(_LINE_END) == 1
         if not is_awaited:
             if self._head_timer is not None:
                 self._stop_timer()
@@ -80,6 +94,17 @@ class EdgeProtocol(RequestHandler):
         response.force_close()
         return response
 
+    def _is_refused(self, data: bytes) -> bool:
+        waiter = self._waiter
+        if waiter is None or waiter.done() or self.transport is None or self._refusing is None:
+            return False
+        answer = refuse_at_once(data, self._refusing)
+        if answer is not None:
+            self._stop_timer()
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            self.transport.write(answer)
+        return answer is not None
+
     def _cut(self) -> None:
         self._head_timer = None
         REFUSED.labels("slow head").inc()
@@ -93,6 +118,8 @@ class EdgeProtocol(RequestHandler):
 
 class _EdgeServer(web.Server):
     """Makes the protocol of each connection."""
+
+    refusing: Refusing | None
 
     def __call__(self) -> RequestHandler:
         return EdgeProtocol(self, loop=self._loop, **self._kwargs)
@@ -109,4 +136,5 @@ class EdgeRunner(web.AppRunner):
         server = await super()._make_server()
         # aiohttp leaves no other way to a protocol of one's own: it is the same server but for it.
         server.__class__ = _EdgeServer
+        server.refusing = self.app.get(SHORTCUT)
         return server

@@ -20,10 +20,19 @@ def request_id_of(request: web.BaseRequest) -> str:
     """Return the id of a request, the same each time."""
     found: str | None = request.get(_KEY)
     if found is None:
-        sent = request.headers.get(HEADER)
-        found = sent if sent is not None and _SANE(sent) else f"{getrandbits(64):016x}"
+        found = read_request_id(request.headers.get(HEADER)) or new_request_id()
         request[_KEY] = found
     return found
+
+
+def read_request_id(sent: str | None) -> str | None:
+    """Return what a client sent, if it is sane."""
+    return sent if sent is not None and _SANE(sent) else None
+
+
+def new_request_id() -> str:
+    """Make an id; it is no secret."""
+    return f"{getrandbits(64):016x}"
 
 
 def begin_request(request: web.Request) -> str:

@@ -50,6 +50,10 @@ class SoldOut:
             self._remember(submission.payload.coupon_code, FLAG_SECONDS, is_flagged=True)
         return refusal
 
+    def is_known(self, coupon_code: str) -> bool:
+        """Tell whether this edge has heard that a coupon is sold out, a moment ago."""
+        return bool(self._flag_here(coupon_code))
+
     async def note(self, coupon_code: str, outcome: Answer) -> None:
         """Raise the flag where an outcome says that the coupon is sold out."""
         if outcome.status == 409 and _SIGN in outcome.body:

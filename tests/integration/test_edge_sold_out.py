@@ -12,6 +12,7 @@ from tests.client import Listener, Producer
 from tests.edges import Customer, Reply, edge_of, until
 from tests.installation import Installation
 from tests.scenario import say
+from web.shared_cache import create_cache
 
 ANN, BOB, CAROL, DAVE = 1, 2, 3, 4
 CODE = "LAST"
@@ -77,6 +78,24 @@ async def test_what_one_edge_hears_the_other_one_knows(door: Door) -> None:
     assert (again.status, again.body) == (200, first.body)
     assert again.headers["Idempotent-Replayed"] == "true"
     assert (await door.there.issue(ANN, CODE)).code == "COUPON_ALREADY_ISSUED"
+
+
+@pytest.mark.parametrize("door", ["shared"], indirect=True)
+async def test_an_edge_tells_the_others_and_believes_them(
+    door: Door, installation: Installation, redis_url: str
+) -> None:
+    shared = create_cache(redis_url, f"{installation.settings.topic_prefix}fairline:")
+    assert (await door.here.issue(ANN, CODE)).status == 200
+
+    async def is_told() -> bool:
+        await door.here.issue(BOB, CODE)
+        return (await shared.get(f"sold-out:{CODE}")) != [None]
+
+    await until(is_told, "the flag that others see")
+    # As if an edge had just said so, however slow this machine is.
+    await shared.put(f"sold-out:{CODE}", b"1", 60.0)
+    assert is_from_the_edge(await door.there.issue(CAROL, CODE))
+    await shared.close()
 
 
 @pytest.mark.parametrize("door", ["shared"], indirect=True)
