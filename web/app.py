@@ -1,7 +1,7 @@
 """Makes the edge: an aiohttp application that an `AppRunner` starts and stops."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -77,7 +77,9 @@ def create_edge(
     edge = replace(edge, identifier=identifier)
     app = web.Application(middlewares=_middlewares(settings, edge), client_max_size=BODY_BYTES_MAX)
     app[EDGE] = edge
-    app[SHORTCUT] = refusing_of(edge)
+    if identifier is None:
+        # Who has to show who he is, is read in full first.
+        app[SHORTCUT] = refusing_of(edge)
     for route in ROUTES:
         route.kwargs["expect_handler"] = expect
     app.add_routes(ROUTES)
@@ -90,22 +92,29 @@ def create_edge(
         async with _running(edge, settings.stop_seconds):
             yield
 
+    app.on_response_prepare.extend((count_request, _announcing_end(edge), add_headers))
+    app.on_shutdown.append(finish_requests)
+    app.cleanup_ctx.append(run_parts)
+    return app
+
+
+def _announcing_end(edge: Edge) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     async def announce_end(_request: web.Request, response: web.StreamResponse) -> None:
         if edge.commands.is_leaving:
             # The client's next request takes a new connection, and so perhaps another edge.
             response.headers["Connection"] = "close"
             response.force_close()
 
-    app.on_response_prepare.extend((count_request, announce_end, add_headers))
-    app.on_shutdown.append(finish_requests)
-    app.cleanup_ctx.append(run_parts)
-    return app
+    return announce_end
 
 
 def refusing_of(edge: Edge) -> Refusing:
     """Make what tells commands that come in a crowd when to come back."""
 
     def refusing(payload: wire.Shape) -> int | None:
+        if getattr(payload, "user_id", None) is None:
+            # An operator's command is no crowd's.
+            return None
         if isinstance(payload, wire.IssueCoupon) and edge.sold_out.is_known(payload.coupon_code):
             # It is another answer, and a better one.
             return None

@@ -6,6 +6,7 @@ a malformed head in plain text, with what was sent in its log. `EdgeRunner` puts
 
 import asyncio
 import logging
+from typing import cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -136,5 +137,6 @@ class EdgeRunner(web.AppRunner):
         server = await super()._make_server()
         # aiohttp leaves no other way to a protocol of one's own: it is the same server but for it.
         server.__class__ = _EdgeServer
-        server.refusing = self.app.get(SHORTCUT)
-        return server
+        ours = cast("_EdgeServer", server)
+        ours.refusing = self.app.get(SHORTCUT)
+        return ours

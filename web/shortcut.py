@@ -48,7 +48,7 @@ _COMMANDS = {
 _REFUSAL = problem(429, "TOO_MANY_WAITING", TOO_MANY_WAITING).body[:-1]
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in SECURITY_HEADERS.items())
 
-SHORTCUT = web.AppKey("SHORTCUT", Refusing)
+SHORTCUT: web.AppKey[Refusing] = web.AppKey("SHORTCUT")
 
 
 def refuse_at_once(data: bytes, refusing: Refusing) -> bytes | None:

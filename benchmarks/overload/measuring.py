@@ -26,6 +26,7 @@ GOODPUT_MIN = 0.7
 RIGHT_MIN = 0.9
 # A crowd that waits outside is remembered, and what waits in line is held: that is bounded.
 GROWTH_MB_MAX = 64.0
+LATE_MS_MAX = 500.0
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,10 @@ async def overload(options: Options, side: Fairline, around: Circumstances) -> F
 def _faults(seen: Seen) -> list[str]:
     """What makes a run worthless: a generator that could not keep up, or people who vanished."""
     faults = []
-    if seen.shut_out or seen.broken:
-        faults.append(f"{seen.shut_out} found no connection, {seen.broken} connections broke")
+    if seen.broken:
+        faults.append(f"{seen.broken} connections broke")
+    if seen.late_p99_ms > LATE_MS_MAX:
+        faults.append(f"the generator was late by {seen.late_p99_ms:.0f} ms")
     if others := set(seen.statuses) - {"200", "202", "429", "503"}:
         faults.append(f"statuses that nobody asked for: {sorted(others)}")
     return faults

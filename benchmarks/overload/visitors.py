@@ -5,11 +5,12 @@ visitors saw, both as JSON. Keep-alive connections on bare sockets, as many as a
 """
 
 import asyncio
+import math
 import random
 import re
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ _HEAD = re.compile(rb"\r\n(content-length|retry-after): *(\d+)", re.IGNORECASE)
 _AGAIN = ("429", "503")
 # A client's timer and the way back, by chance: nobody comes on the dot.
 _LATE_SECONDS_MAX = 0.1
+_POOL_SECONDS = 3.5
 
 
 class Plan(msgspec.Struct):
@@ -39,7 +41,8 @@ class Plan(msgspec.Struct):
     seed: int
     patience_seconds: float = 330.0
     """After the last stranger came; longer than anybody is told."""
-    connections: int = 12_000
+    connections: int = 8_000
+    """A balancer's pool: opened before anybody comes, for 3.5 s of them, and at most so many."""
 
 
 class Seen(Answers, kw_only=True):
@@ -58,8 +61,8 @@ class Seen(Answers, kw_only=True):
     told_max_seconds: float
     accepted_meanwhile: int
     """Served while strangers still came."""
-    shut_out: int
-    """Visitors who found no free connection: the generator's fault."""
+    queued: int
+    """Times that somebody waited for a free connection; his wait counts."""
     late_p99_ms: float
     cpu_us: float
 
@@ -94,7 +97,7 @@ class _Connection(asyncio.Protocol):
 
     def send(self, visit: _Visit) -> None:
         """Send a visitor's request."""
-        self.visit, self._received, visit.sent = visit, b"", time.perf_counter()
+        self.visit, self._received = visit, b""
         self.write(visit.request)
 
     def data_received(self, data: bytes) -> None:
@@ -105,7 +108,7 @@ class _Connection(asyncio.Protocol):
         if found and self.visit and len(body) >= told.get(b"content-length", 0):
             visit, self.visit = self.visit, None
             self._crowd.answered(visit, head[9:12].decode(), told.get(b"retry-after"))
-            self._crowd.free.append(self)
+            self._crowd.leave(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the crowd; a request that was under way is lost."""
@@ -120,19 +123,21 @@ class Crowd:
         where = urlsplit(plan.url)
         self._address = (where.hostname or "127.0.0.1", where.port or 80)
         self._chance = random.Random(plan.seed)
-        self.free: list[_Connection] = []
-        self._open = self._under_way = self.broken = self.shut_out = 0
+        self._free: list[_Connection] = []
+        self._queue: deque[_Visit] = deque()
+        self._under_way = self.broken = self.queued = 0
+        self.is_over = False
         self.statuses: Counter[str] = Counter()
         self.latencies: list[float] = []
         self.lateness: list[float] = []
         self.told: list[int] = []
         self.untold = self.returned = self.right = self.accepted_meanwhile = 0
-        self._connecting: set[asyncio.Task[None]] = set()
         self._outside = 0
         self._end = 0.0
 
     async def visit(self) -> None:
         """Let everybody come, and wait until everybody was served or patience is over."""
+        await self._open()
         started = time.perf_counter()
         plan, self._end = self._plan, started + self._plan.seconds
         self.due = due_times(plan.rate, plan.seconds, plan.seed)
@@ -148,31 +153,29 @@ class Crowd:
                 break
             await asyncio.sleep(0.1)
         self.seconds = time.perf_counter() - started
+        self.is_over = True
+
+    async def _open(self) -> None:
+        loop, plan = asyncio.get_running_loop(), self._plan
+        for _ in range(min(plan.connections, math.ceil(plan.rate * _POOL_SECONDS))):
+            _, connection = await loop.create_connection(lambda: _Connection(self), *self._address)
+            self._free.append(connection)
 
     def _begin(self, visit: _Visit) -> None:
         self._under_way += 1
-        if self.free:
-            self.free.pop().send(visit)
-        elif self._open < self._plan.connections:
-            self._open += 1
-            task = asyncio.ensure_future(self._connect(visit))
-            self._connecting.add(task)
-            task.add_done_callback(self._connecting.discard)
+        visit.sent = time.perf_counter()
+        if self._free:
+            self._free.pop().send(visit)
         else:
-            self._under_way -= 1
-            self.shut_out += 1
+            self.queued += 1
+            self._queue.append(visit)
 
-    async def _connect(self, visit: _Visit) -> None:
-        try:
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self), *self._address
-            )
-        except OSError:
-            self._open -= 1
-            self._under_way -= 1
-            self.broken += 1
+    def leave(self, connection: _Connection) -> None:
+        """Let the next one have a connection."""
+        if self._queue:
+            connection.send(self._queue.popleft())
         else:
-            connection.send(visit)
+            self._free.append(connection)
 
     def answered(self, visit: _Visit, status: str, retry_seconds: int | None) -> None:
         """Take in an answer; who is told to come back will."""
@@ -205,13 +208,12 @@ class Crowd:
         self._begin(visit)
 
     def lost(self, connection: _Connection) -> None:
-        """Take in that a connection is gone."""
-        self._open -= 1
+        """Take in that a connection is gone, which no server has a reason for."""
+        self.broken += not self.is_over
         if connection.visit is not None:
             self._under_way -= 1
-            self.broken += 1
-        elif connection in self.free:
-            self.free.remove(connection)
+        elif connection in self._free:
+            self._free.remove(connection)
 
     def seen(self, cpu_seconds: float) -> Seen:
         """The summary."""
@@ -232,7 +234,7 @@ class Crowd:
             told_p50_seconds=percentile(told, 0.5),
             told_max_seconds=told[-1] if told else 0.0,
             accepted_meanwhile=self.accepted_meanwhile,
-            shut_out=self.shut_out,
+            queued=self.queued,
             late_p99_ms=percentile(sorted(self.lateness), 0.99) * 1000,
             cpu_us=cpu_seconds / requests * 1e6,
         )

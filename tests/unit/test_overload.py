@@ -84,7 +84,7 @@ async def test_a_refusal_without_a_time_is_counted(door: Door) -> None:
 def overload(**changes: float) -> Found:
     counted = {"due": 3_000, "refused": 2_000, "untold": 0, "returned": 2_000, "right": 1_900}
     numbers = {**counted, "accepted_meanwhile": 900, "p99_ms": 2_500.0, **changes}
-    rest = {"broken": 0, "p50_ms": 1.0, "max_ms": 2.0, "shut_out": 0, "cpu_us": 1.0}
+    rest = {"broken": 0, "p50_ms": 1.0, "max_ms": 2.0, "queued": 0, "cpu_us": 1.0}
     told = {"told_p50_seconds": 4.0, "told_max_seconds": 9.0, "late_p99_ms": 1.0}
     shape = {"seconds": 20.0, "statuses": {"200": 3_000, "429": 2_000}, **rest, **told}
     readings = [Reading(float(s), {"edge": 100.0 + s, "worker": 90.0}) for s in range(20)]
@@ -113,7 +113,8 @@ def test_goals_that_are_met_and_that_are_missed() -> None:
 
 def test_a_generator_that_could_not_keep_up_makes_a_run_worthless() -> None:
     assert _faults(overload().seen) == []
-    assert _faults(overload(shut_out=1).seen)
+    assert _faults(overload(late_p99_ms=900.0).seen)
+    assert _faults(overload(broken=1).seen)
 
 
 def test_the_command_line_names_what_differs() -> None:
