@@ -1,6 +1,5 @@
 """The overload benchmark for seconds: not how good the figures are, but that they add up."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.fairline import start_fairline
@@ -13,14 +12,14 @@ SECONDS = Options(seconds=3.0, capacity_seconds=2, patience_seconds=60.0)
 
 
 async def test_an_overload_of_seconds_adds_up(
-    kafka_url: str, redis_url: str, new_database: Callable[[], str], tmp_path: Path
+    kafka_url: str, redis_url: str, own_database_url: str, tmp_path: Path
 ) -> None:
-    url = new_database()
-    services = Services({"broker": kafka_url, "database": url, "cache": redis_url})
-    async with start_fairline(services, url, tmp_path) as side:
+    urls = {"broker": kafka_url, "database": own_database_url, "cache": redis_url}
+    async with start_fairline(Services(urls), own_database_url, tmp_path) as side:
         found = await overload(SECONDS, side, circumstances("a test"))
     seen = found.seen
-    assert found.faults == []
+    # On a busy machine the generator is late: that makes figures worthless, and sums no less true.
+    assert [fault for fault in found.faults if "generator was late" not in fault] == []
     assert seen.due > 0
     # Everybody was served or still waits; who was refused was told a time, each time.
     assert seen.accepted + seen.statuses.get("202", 0) <= seen.due
