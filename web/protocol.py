@@ -40,11 +40,11 @@ class EdgeProtocol(RequestHandler):
     _is_between: bool
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin; the first head may take as long as any."""
+        """Begin; a pool's connection may rest before its first request as after any."""
         super().connection_made(transport)
         self._refusing = getattr(self._manager, "refusing", None)
         self._is_between = True
-        self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._cut)
+        self._head_timer = None
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
@@ -60,7 +60,8 @@ class EdgeProtocol(RequestHandler):
             # The protocol calls itself, to go on with what it has kept.
             return
         waiter = self._waiter
-        is_awaited = waiter is not None and not waiter.done() and not self._messages
+        is_between = waiter is None or not waiter.done()
+        is_awaited = is_between and not self._messages and not self._request_in_progress
         # With the beginning of another request behind it, what comes next is not a whole one.
         self._is_between = not is_awaited and data.count(_LINE_END) == 1
         if not is_awaited:
