@@ -89,6 +89,10 @@ IMPORTS = [
     ("web/a.py", "import faust.web", True),
     ("web/a.py", "from tables.worker import RankingWorker", True),
     ("web/a.py", "from streams import wire\nfrom streams.codec import key_of", False),
+    ("client/a.py", "from web.shapes import Products", True),
+    ("client/a.py", "from streams import wire", True),
+    ("client/a.py", "import sqlalchemy", True),
+    ("client/a.py", "import aiohttp\nimport msgspec\nfrom client.errors import X", False),
     ("app/a.py", "import tests.services", True),
     ("app/a.py", "from web import edge\nfrom tables import app", False),
 ]
