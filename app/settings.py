@@ -132,7 +132,10 @@ class Settings(BaseSettings):
         2.0, gt=0, le=600, description="Expected wait above which the edge says 429."
     )
     stream_clients_max: int = Field(
-        1000, ge=1, le=100_000, description="Viewers of the live ranking's stream, per edge."
+        1000,
+        ge=1,
+        le=100_000,
+        description="Clients of each stream, the ranking's and that of results, per edge.",
     )
     requests_max: int = Field(
         5000, ge=1, le=100_000, description="Requests that an edge has in hand at once."

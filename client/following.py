@@ -30,10 +30,10 @@ async def follow(
                     raise refusal_of(reply.status, await reply.read(), None)
                 if reply.status == 200:
                     attempt = 0
-                    async for event_id, data in _events(reply):
-                        seen = event_id or seen
-                        if data:
-                            yield msgspec.json.decode(data, type=CommandState)
+                    async for event in _events(reply):
+                        seen = event.get(b"id", b"").decode() or seen
+                        if event.get(b"event") == b"result":
+                            yield msgspec.json.decode(event[b"data"], type=CommandState)
         except FairlineError:
             raise
         except (ClientError, OSError, TimeoutError):
@@ -42,15 +42,13 @@ async def follow(
         attempt += 1
 
 
-async def _events(reply: ClientResponse) -> AsyncIterator[tuple[str, bytes]]:
-    """Read events: the id and the data of each, as the HTML standard has them."""
-    event_id, data = "", b""
+async def _events(reply: ClientResponse) -> AsyncIterator[dict[bytes, bytes]]:
+    """Read events: the fields of each. None of ours has a field of more than one line."""
+    fields: dict[bytes, bytes] = {}
     async for line in reply.content:
         name, _, value = line.rstrip(b"\n").partition(b": ")
-        if name == b"id":
-            event_id = value.decode()
-        elif name == b"data":
-            data = value
-        elif not line.strip():
-            yield event_id, data
-            data = b""
+        if name:
+            fields[name] = value
+        elif fields:
+            yield fields
+            fields = {}

@@ -44,6 +44,10 @@ def _issue(coupon: Coupon, command: IssueCoupon, terms: Terms) -> Decision:
         number=number,
         discount_amount=coupon.discount_amount,
         issued_at_ms=terms.now_ms,
+        total=coupon.total,
+        log_epoch=terms.place.epoch,
+        log_partition=terms.place.partition,
+        log_offset=terms.place.offset,
     )
     return Decision(CouponIssued(copy), (replace(coupon, issued=number), copy))
 

@@ -70,7 +70,10 @@ class Coupon:
 
 @dataclass(frozen=True, slots=True)
 class UserCoupon:
-    """A user's copy of a coupon: number n of its total. Spent once `used_at_ms` is set."""
+    """A user's copy of a coupon: number n of its total. Spent once `used_at_ms` is set.
+
+    Its place in the log proves whose turn it was; copies from before it was kept have none.
+    """
 
     user_coupon_id: CommandId
     user_id: UserId
@@ -81,6 +84,11 @@ class UserCoupon:
     issued_at_ms: int
     used_at_ms: int | None = None
     order_id: OrderId | None = None
+    total: int | None = None
+    """Of how many it was one when it was issued."""
+    log_epoch: int | None = None
+    log_partition: int | None = None
+    log_offset: int | None = None
 
 
 class OrderStatus(StrEnum):

@@ -76,12 +76,21 @@ class State:
                     self.orders.put(change.order_id, change)
 
 
+class LogPlace(NamedTuple):
+    """Where a command stands in the log; its kind says in which topic."""
+
+    epoch: int | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+
 class Terms(NamedTuple):
-    """What a decision may know beside the state: the time, and the installation's limits."""
+    """What a decision may know beside the state: time and place, and the installation's limits."""
 
     now_ms: int
     balance_max: int = 10_000_000
     order_expiry_ms: int = 900_000
+    place: LogPlace = LogPlace()
 
 
 class Decision(NamedTuple):

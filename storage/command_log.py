@@ -197,12 +197,27 @@ def _acting(table: sa.Table, principal: str | None) -> list[sa.ColumnElement[boo
     return [] if principal is None else [table.c.principal == principal]
 
 
-async def save_accepted(connection: AsyncConnection, key: CommandKey) -> None:
-    """Remember that a command was acknowledged before its outcome was known.
+_claimed_ids = sa.select(command_ids.c.command_id).where(
+    one_of(command_ids.c.command_id, "command_ids")
+)
 
-    Its time is the database's: a promise of an edge whose clock is wrong is kept as long.
+
+async def find_claimed(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
+    """Find which of these command ids have an outcome."""
+    return set(await connection.scalars(_claimed_ids, {"command_ids": ids}))
+
+
+async def save_accepted(connection: AsyncConnection, keys: Iterable[CommandKey]) -> None:
+    """Remember that commands were acknowledged before their outcomes were known.
+
+    Their time is the database's: a promise of an edge whose clock is wrong is kept as long.
     """
-    # Two requests with one key may be late at once.
+    # Requests with one key may be late at once; in one order, none waits for another in a ring.
+    promises = [key._asdict() for key in sorted(set(keys))]
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    promise = insert(accepted_commands).values(**key._asdict(), accepted_at_ms=clock_ms())
-    await connection.execute(promise.on_conflict_do_nothing())
+    promise = insert(accepted_commands).values(
+        principal=sa.bindparam("principal"),
+        command_id=sa.bindparam("command_id"),
+        accepted_at_ms=clock_ms(),
+    )
+    await connection.execute(promise.on_conflict_do_nothing(), promises)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.entities import Order, OrderLine, OrderStatus
-from domain.ids import OrderId, ProductId
+from domain.ids import OrderId, ProductId, UserId
 from domain.state import Rows
 from storage.lookups import Found, Lookups, looked_up
 from storage.rows import Row, Writes
@@ -68,6 +68,20 @@ def _order(
     lines: list[OrderLine], order_id: Any, user_id: Any, status: str, *others: Any
 ) -> Order:
     return Order(order_id, user_id, tuple(lines), OrderStatus(status), *others)
+
+
+async def list_orders(
+    connection: AsyncConnection, user_id: UserId, before: tuple[int, str] | None, rows_max: int
+) -> list[Order]:
+    """List a user's orders, the newest first; `before` is when one was made, and its id."""
+    key = (orders.c.created_at_ms, orders.c.order_id)
+    query = sa.select(orders.c.order_id).where(orders.c.user_id == user_id)
+    if before is not None:
+        query = query.where(sa.tuple_(*key) < sa.tuple_(*map(sa.literal, before)))
+    newest = query.order_by(*(column.desc() for column in key)).limit(rows_max)
+    ids = [OrderId(order_id) for order_id in await connection.scalars(newest)]
+    found = (await load_orders(connection, ids)).loaded
+    return [found[order_id] for order_id in ids if order_id in found]
 
 
 def save_orders(writes: Writes, rows: Rows[OrderId, Order]) -> None:

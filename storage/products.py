@@ -59,10 +59,10 @@ def save_products(writes: Writes, rows: Rows[ProductId, Product]) -> None:
     writes.insert(products, _names, map(_product_row, rows.added()))
 
 
-async def list_products(connection: AsyncConnection) -> list[Product]:
-    """List the whole catalog, by id."""
-    found = await connection.execute(sa.select(products).order_by(products.c.product_id))
-    return [Product(*row) for row in found]
+async def list_products(connection: AsyncConnection, after: int, rows_max: int) -> list[Product]:
+    """List the products after an id, by id."""
+    listed = _products.where(products.c.product_id > after).order_by(products.c.product_id)
+    return [Product(*row) for row in await connection.execute(listed.limit(rows_max))]
 
 
 async def find_products(

@@ -50,6 +50,7 @@ balance_entries = Table(
     Column("recorded_at_ms", BigInteger, nullable=False),
     # The id first: ids that grow with time keep an index's work in its last pages.
     UniqueConstraint("command_id", "user_id"),
+    Index(None, "user_id", "entry_id"),
     sqlite_autoincrement=True,
 )
 
@@ -88,6 +89,7 @@ user_coupons = Table(
     Column("issued_at_ms", BigInteger, nullable=False),
     Column("used_at_ms", BigInteger),
     Column("order_id", String(36)),
+    *(Column(name, BigInteger) for name in ("total", "log_epoch", "log_partition", "log_offset")),
     UniqueConstraint("coupon_id", "number"),
 )
 

@@ -1,7 +1,7 @@
 """Wallets and the history of their balances."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,6 +65,29 @@ def ask_moved(
 
 def _entry(user_id: Any, command_id: Any, kind: str, *numbers: int) -> BalanceEntry:
     return BalanceEntry(user_id, command_id, EntryKind(kind), *numbers)
+
+
+class NumberedEntry(NamedTuple):
+    """A movement and its number: a user's later ones have higher numbers."""
+
+    entry_id: int
+    entry: BalanceEntry
+
+
+async def list_entries(
+    connection: AsyncConnection, user_id: UserId, before: int | None, rows_max: int
+) -> list[NumberedEntry]:
+    """List a user's movements before one, or from the newest on, backwards."""
+    entries = balance_entries.c
+    query = (
+        sa.select(entries.entry_id, *(entries[name] for name in _entry_names))
+        .where(entries.user_id == user_id)
+        .order_by(entries.entry_id.desc())
+        .limit(rows_max)
+    )
+    if before is not None:
+        query = query.where(entries.entry_id < before)
+    return [NumberedEntry(row[0], _entry(*row[1:])) for row in await connection.execute(query)]
 
 
 def save_wallets(writes: Writes, rows: Rows[UserId, Wallet], entries: list[BalanceEntry]) -> None:

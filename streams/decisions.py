@@ -8,7 +8,7 @@ import msgspec
 
 from domain.events import Refusal
 from domain.rules import decide
-from domain.state import Decision, State, Terms
+from domain.state import Decision, LogPlace, State, Terms
 from storage.command_log import CommandKey, DeadLetterRow, Disposition, Known, LogRow
 from storage.dead_letter_actions import Replay
 from streams import wire_events
@@ -33,9 +33,10 @@ class Rulebook:
     balance_max: int
     order_expiry_ms: int
 
-    def terms(self, now_ms: int) -> Terms:
-        """Make the terms of a decision at a time."""
-        return Terms(now_ms, self.balance_max, self.order_expiry_ms)
+    def terms(self, now_ms: int, place: Place) -> Terms:
+        """Make the terms of a decision at a time, for a command at a place."""
+        at = LogPlace(self.epoch, place.partition, place.offset)
+        return Terms(now_ms, self.balance_max, self.order_expiry_ms, at)
 
 
 @dataclass(slots=True)
@@ -101,7 +102,9 @@ class BatchDecider:
     def _decide_new(self, incoming: Incoming, key: CommandKey | None, now_ms: int) -> None:
         assert incoming.command is not None
         try:
-            decision = decide(self.state, incoming.command, self._rulebook.terms(now_ms))
+            decision = decide(
+                self.state, incoming.command, self._rulebook.terms(now_ms, incoming.record.place)
+            )
             told = answer(decision.outcome)
             outbox = self._outbox(incoming, decision)
         except Exception:

@@ -115,6 +115,17 @@ def issued_coupon(copy: UserCoupon) -> wire.IssuedCoupon:
         number=copy.number,
         discount_amount=copy.discount_amount,
         issued_at=moment(copy.issued_at_ms),
+        total=copy.total,
+        receipt=receipt_of(copy),
+    )
+
+
+def receipt_of(copy: UserCoupon) -> wire.Receipt | None:
+    """Show a copy's place in the log; None for a copy from before it was kept."""
+    if copy.log_epoch is None or copy.log_partition is None or copy.log_offset is None:
+        return None
+    return wire.Receipt(
+        copy.log_epoch, copy.log_partition, copy.log_offset, moment(copy.issued_at_ms)
     )
 
 

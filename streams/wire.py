@@ -111,20 +111,6 @@ class PauseCoupon(Shape):
     paused: bool = True
 
 
-Payload = (
-    ChargeBalance
-    | CreditBalance
-    | IssueCoupon
-    | CreateOrder
-    | PayOrder
-    | CancelOrder
-    | DefineProduct
-    | RestockProduct
-    | DefineCoupon
-    | PauseCoupon
-)
-
-
 class Stamp(NamedTuple):
     """Who acts, as an edge or the gateway puts it on a command."""
 
@@ -168,8 +154,17 @@ class CreditedBalance(Shape):
     balance: int
 
 
+class Receipt(Shape):
+    """Where a command stands in the log: whoever stands before it in its partition came first."""
+
+    log_epoch: int
+    partition: int
+    offset: int
+    accepted_at: Moment
+
+
 class IssuedCoupon(Shape):
-    """The outcome of an issue: copy number n of the coupon's total."""
+    """The outcome of an issue: copy number n of the coupon's total, and its place in the line."""
 
     user_coupon_id: str
     user_id: int
@@ -178,6 +173,8 @@ class IssuedCoupon(Shape):
     number: int
     discount_amount: int
     issued_at: Moment
+    total: int | None = None
+    receipt: Receipt | None = None
 
 
 class OrderLine(Shape):

@@ -114,8 +114,11 @@ class Customer:
         async with self.http.get(path) as response:
             return await _reply(response)
 
-    async def post(self, path: str, body: Any, key: str | None = None) -> Reply:
+    async def post(
+        self, path: str, body: Any, key: str | None = None, prefer: str | None = None
+    ) -> Reply:
         headers = {"Idempotency-Key": key} if key else {}
+        headers |= {"Prefer": prefer} if prefer else {}
         async with self.http.post(f"/api/v1{path}", json=body, headers=headers) as response:
             return await _reply(response)
 
@@ -136,8 +139,9 @@ class Customer:
         balance: int | None = reply.body["balance"]
         return balance
 
-    async def command(self, command_id: str) -> Reply:
-        return await self.get(f"/api/v1/commands/{command_id}")
+    async def command(self, command_id: str, wait_seconds: int = 0) -> Reply:
+        wait = f"?wait={wait_seconds}" if wait_seconds else ""
+        return await self.get(f"/api/v1/commands/{command_id}{wait}")
 
     async def checks(self) -> dict[str, bool]:
         checks: dict[str, bool] = (await self.get("/readyz")).body["checks"]

@@ -10,12 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 from aiohttp import ClientSession, TCPConnector
 
+from client import Fairline
 from storage.engine import create_database
 from storage.schema import orders
 from streams import wire
 from tests.client import eventually, producing
 from tests.edges import Customer, Reply
 from tests.installation import Installation, Process
+from web.catalog import CURSORS
 
 ROLES = {
     "edge": (("edge",), "http_port"),
@@ -53,10 +55,18 @@ class Street:
     @asynccontextmanager
     async def visitor(self, edge: Process | None = None) -> AsyncIterator["Visitor"]:
         """Somebody who buys over HTTP, at this edge or at the street's own."""
-        own = self.processes.get("edge") or self.processes["edge with worker"]
+        url = (edge or self._edge).url
         # As many connections as a test asks for at once.
-        async with ClientSession((edge or own).url, connector=TCPConnector(limit=0)) as session:
+        async with ClientSession(url, connector=TCPConnector(limit=0)) as session:
             yield Visitor(session, self.installation)
+
+    def fairline(self) -> Fairline:
+        """The street's edge, as the client has it, which asks again by itself."""
+        return Fairline(self._edge.url)
+
+    @property
+    def _edge(self) -> Process:
+        return self.processes.get("edge") or self.processes["edge with worker"]
 
     @asynccontextmanager
     async def another_edge(self, number: int) -> AsyncIterator[Process]:
@@ -128,7 +138,9 @@ class Visitor(Customer):
         return coupons
 
     async def product(self, product_id: int) -> dict[str, Any]:
-        reply = await self.get("/api/v1/products")
+        reply = await self.get(
+            f"/api/v1/products?limit=1&cursor={CURSORS.write((product_id - 1,))}"
+        )
         assert reply.status == 200
         listed = [p for p in reply.body["products"] if p["productId"] == product_id]
         return listed[0] if listed else {}

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiohttp import ClientResponse
@@ -12,6 +12,7 @@ from tests.client import SECONDS_MAX
 from tests.edges import Customer
 
 STREAM = "/api/v1/products/top/stream"
+RESULTS = "/api/v1/commands/stream"
 
 
 class Seen(NamedTuple):
@@ -24,6 +25,13 @@ class Seen(NamedTuple):
     def sold(self) -> list[tuple[int, int]]:
         """Product ids and quantities, in their order."""
         return [(place["productId"], place["quantity"]) for place in self.top["products"]]
+
+
+class Told(NamedTuple):
+    """One event of the stream of results: its id, and the command that it tells of."""
+
+    id: str
+    command: dict[str, Any]
 
 
 class Watcher:
@@ -46,6 +54,14 @@ class Watcher:
             pass
         return seen_in(block)
 
+    async def told(self) -> Told:
+        """Return the next result, whatever else comes before it."""
+        while (block := await self.block()) and not block.startswith(b"event: result"):
+            pass
+        assert block, "the stream has ended"
+        _, event_id, data = (line.partition(": ")[2] for line in block.decode().splitlines()[:3])
+        return Told(event_id, json.loads(data))
+
     async def sees(self, *sold: tuple[int, int]) -> Seen:
         """Wait for the event that tells of these products and quantities."""
         while (seen := await self.event()).sold != list(sold):
@@ -60,13 +76,24 @@ def seen_in(block: bytes) -> Seen:
     return Seen(event_id[2], json.loads(data[2]))
 
 
-@asynccontextmanager
-async def watching(
+def watching(
     customer: Customer, limit: int | None = None, seen: str | None = None
-) -> AsyncIterator[Watcher]:
-    """A viewer; `seen` is the id of the event that it saw last."""
+) -> AbstractAsyncContextManager[Watcher]:
+    """A viewer of the ranking; `seen` is the id of the event that it saw last."""
+    return reading(customer, STREAM if limit is None else f"{STREAM}?limit={limit}", seen)
+
+
+def following(
+    customer: Customer, user_id: int, seen: str | None = None
+) -> AbstractAsyncContextManager[Watcher]:
+    """A client that follows a user's results."""
+    return reading(customer, f"{RESULTS}?userId={user_id}", seen)
+
+
+@asynccontextmanager
+async def reading(customer: Customer, path: str, seen: str | None) -> AsyncIterator[Watcher]:
+    """A client of a stream."""
     headers = {"Last-Event-ID": seen} if seen else {}
-    path = STREAM if limit is None else f"{STREAM}?limit={limit}"
     async with customer.http.get(path, headers=headers) as response:
         assert response.status == 200, await response.text()
         yield Watcher(response)

@@ -31,6 +31,7 @@ from web.problems import DATABASE_AWAY, KAFKA_AWAY, answer_problems, expect
 from web.quotas import Quota
 from web.reads import Reads
 from web.requests import BODY_BYTES_MAX
+from web.result_watch import ResultWatch
 from web.results import Results
 from web.routes import ROUTES
 from web.shared_cache import create_cache
@@ -86,6 +87,7 @@ def create_edge(
 
     async def finish_requests(_app: web.Application) -> None:
         edge.board.close()
+        edge.result_watch.close()
         await edge.commands.close(settings.stop_seconds)
 
     async def run_parts(_app: web.Application) -> AsyncIterator[None]:
@@ -148,6 +150,7 @@ def _make_edge(
         sold_out=SoldOut(cache, database),
         top_lists=top_lists,
         board=TopBoard(top_lists, catalog, settings.stream_clients_max),
+        result_watch=ResultWatch(database, settings.stream_clients_max),
         liveness=Liveness(),
         others=others,
         broker=str(settings.kafka_url),

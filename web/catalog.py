@@ -12,10 +12,12 @@ from domain.entities import Product
 from storage.engine import Database
 from storage.products import find_products, list_products
 from streams import wire
+from web.paging import Cursors, split
 from web.shapes import Products, encode
 from web.shared_cache import SharedCache
 
 LIFE_SECONDS = 1.0
+CURSORS = Cursors("products", tuple[int])
 
 _VERSION = "catalog-version"
 _decode_products = msgspec.json.Decoder(list[wire.Product]).decode
@@ -32,9 +34,17 @@ class Catalog:
         """Let what is kept be forgotten, by every edge; to be awaited before the answer."""
         await self._cache.raise_number(_VERSION)
 
-    async def all_products(self) -> bytes:
-        """Return the body of the product list."""
-        return await self._kept("products", self._load_all)
+    async def products_page(self, after: int, limit: int) -> bytes:
+        """Return the body of a page of the product list."""
+
+        async def load() -> bytes:
+            async with self._database.connect() as connection:
+                found = await list_products(connection, after, limit + 1)
+            listed, last = split(found, limit)
+            following = None if last is None else CURSORS.write((last.product_id,))
+            return encode(Products([_show(product) for product in listed], following))
+
+        return await self._kept(f"products-page:{after}:{limit}", load)
 
     async def products_by_id(self, product_ids: Sequence[int]) -> dict[int, wire.Product]:
         """Return product data by id, for those that exist."""
@@ -49,11 +59,6 @@ class Catalog:
         key = "products:" + ",".join(map(str, sorted(product_ids)))
         products = _decode_products(await self._kept(key, load))
         return {product.product_id: product for product in products}
-
-    async def _load_all(self) -> bytes:
-        async with self._database.connect() as connection:
-            products = await list_products(connection)
-        return encode(Products([_show(product) for product in products]))
 
     async def _kept(self, key: str, load: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return what is kept under this version, or load it and keep it under this version.

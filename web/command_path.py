@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from secrets import token_hex
@@ -13,7 +14,6 @@ from aiohttp import web
 from domain.principals import Scope
 from storage.command_log import CommandKey, save_accepted
 from storage.engine import Database
-from storage.errors import Failure, failure_of
 from streams import codec, wire
 from streams.kinds import KINDS
 from streams.outcomes import Answer
@@ -25,9 +25,11 @@ from web.appender import Appender
 from web.backlog import Limits, Line, is_stalled, may_join, retry_after
 from web.door import Door
 from web.entry import Entry, Stage
+from web.gathering import Gathering
 from web.identity import identity_of, require_own
 from web.lines import Lines
-from web.patience import Patience
+from web.patience import Patience, give_up
+from web.preferences import NO_PREFERENCE, Preference, read_preferences
 from web.problems import (
     KAFKA_AWAY,
     KAFKA_FULL,
@@ -40,7 +42,7 @@ from web.problems import (
 )
 from web.requests import command_id_of, read_idempotency_key
 from web.results import Results, Waiter
-from web.shapes import encode
+from web.shapes import PENDING, encode
 
 COMMANDS_PATH = "/api/v1/commands/"
 # The answer is late already; a database that is slower than this is as good as away.
@@ -64,6 +66,7 @@ class Submission:
     """Whether an idempotency key made the id, so that it may be known already."""
     stamp: wire.Stamp | None = None
     """Who acts, as the token said; without authentication the worker takes the payload's user."""
+    preference: Preference = NO_PREFERENCE
 
 
 def submission_of(request: web.Request, payload: wire.Shape) -> Submission:
@@ -72,7 +75,10 @@ def submission_of(request: web.Request, payload: wire.Shape) -> Submission:
     principal = codec.principal_of(payload) if stamp is None else stamp.principal
     key = read_idempotency_key(request)
     uuid = command_id_of(request, principal, key)
-    return Submission(uuid, str(uuid), principal, payload, key is not None, stamp)
+    preference = NO_PREFERENCE
+    if "Prefer" in request.headers:
+        preference = read_preferences(request.headers.getall("Prefer"))
+    return Submission(uuid, str(uuid), principal, payload, key is not None, stamp, preference)
 
 
 def _stamp_of(request: web.Request, payload: wire.Shape) -> wire.Stamp | None:
@@ -116,7 +122,8 @@ class CommandPath:
         self._limits = limits
         self._door = Door(limits)
         self._refusing_until = 0.0
-        self._patience = Patience(wait_seconds)
+        self._seconds_to_patience: dict[float | None, Patience] = {None: Patience(wait_seconds)}
+        self._promises: Gathering[CommandKey, bool] = Gathering(self._remember)
         number = str(parts.results.partition).encode()
         self._results_header = (codec.RESULTS_PARTITION, number)
         self._topics = {name: getattr(parts.topics, kind.topic) for name, kind in KINDS.items()}
@@ -126,6 +133,7 @@ class CommandPath:
     async def submit(self, submission: Submission) -> web.Response:
         """Append a command and answer with its outcome, or with 202 where that is late.
 
+        How late that may be is the client's to say (`Prefer`).
         Raises UnavailableError or 429 before it is handed to Kafka; from then on nothing but
         OutcomeUnknownError.
         """
@@ -134,10 +142,13 @@ class CommandPath:
         route.line.outstanding += 1
         self._door.begin()
         try:
-            return await self._carry(submission, route, token_hex(16))
+            response = await self._carry(submission, route, token_hex(16))
         finally:
             route.line.outstanding -= 1
             self._door.end()
+        if submission.preference.applied:
+            response.headers["Preference-Applied"] = submission.preference.applied
+        return response
 
     def refusal_seconds(self, payload: wire.Shape) -> int | None:
         """Return what a command would be told that waits too long; None: submit it.
@@ -165,7 +176,8 @@ class CommandPath:
         """Refuse new commands; those on their way get so long, and are then answered as late."""
         self.is_leaving = self.is_closing = True
         await self._parts.results.finish(seconds_max)
-        self._patience.lose()
+        for patience in self._seconds_to_patience.values():
+            patience.lose()
 
     def _route(self, payload: wire.Shape) -> Route:
         topic = self._topics[type(payload).__name__]
@@ -204,7 +216,8 @@ class CommandPath:
     async def _carry(self, submission: Submission, route: Route, token: str) -> web.Response:
         results = self._parts.results
         waiter = results.expect(token, submission.command_id, submission.principal)
-        self._patience.begin(waiter.future)
+        patience = self._patience_of(submission.preference)
+        patience.begin(waiter.future)
         entry = self._entry(submission, token, route.line, waiter)
         try:
             is_alone = results.awaited < COMPANY
@@ -215,19 +228,34 @@ class CommandPath:
                 raise UnavailableError(KAFKA_FULL) from None
             return await self._answer_late(submission, entry)
         finally:
-            self._patience.end(waiter.future)
+            patience.end(waiter.future)
             entry.withdraw()
             # While it is on its way, whoever asks for it is told that it is pending.
             entry.then(partial(results.forget, token))
 
+    def _patience_of(self, preference: Preference) -> Patience:
+        """Return what ends a wait of this length; there are as many as there are lengths."""
+        seconds = preference.wait_seconds
+        patience = self._seconds_to_patience.get(seconds)
+        if patience is None:
+            patience = self._seconds_to_patience[seconds] = Patience(seconds or 0)
+        return patience
+
     def _entry(self, submission: Submission, token: str, line: Line, waiter: Waiter) -> Entry:
-        return Entry(
+        headers = [self._results_header, *trace_headers()]
+        if not submission.preference.is_async:
+            headers.insert(0, (codec.REQUEST_TOKEN, token.encode()))
+        entry = Entry(
             codec.key_of(submission.payload),
             codec.encode_command(submission.uuid, submission.payload, submission.stamp),
-            [(codec.REQUEST_TOKEN, token.encode()), self._results_header, *trace_headers()],
+            headers,
             line=line,
             waiter=waiter,
         )
+        if submission.preference.is_async:
+            # Without a token no outcome finds it: what ends its wait is the broker's word.
+            entry.then(partial(give_up, waiter.future))
+        return entry
 
     async def _answer_late(self, submission: Submission, entry: Entry) -> web.Response:
         """Promise an outcome: only for what the broker has, and once the promise is on record."""
@@ -235,22 +263,19 @@ class CommandPath:
         if entry.stage is not Stage.WRITTEN:
             raise OutcomeUnknownError(command_id)
         try:
-            await self._remember(CommandKey(submission.principal, command_id))
+            await self._promises.get(CommandKey(submission.principal, command_id))
         except Exception as error:
             raise OutcomeUnknownError(command_id) from error
-        body = encode({"commandId": command_id, "state": "PENDING"})
+        body = encode({"commandId": command_id, "state": PENDING})
         headers = {"Location": COMMANDS_PATH + command_id, "Command-Id": command_id}
         return respond(Answer(202, body), headers)
 
-    async def _remember(self, key: CommandKey) -> None:
-        try:
-            async with asyncio.timeout(SAVE_SECONDS_MAX):
-                async with self._parts.database.begin() as connection:
-                    await save_accepted(connection, key)
-        except Exception as error:
-            # Another request with the same key has promised the same at the same time.
-            if failure_of(error) is not Failure.CONFLICT:
-                raise
+    async def _remember(self, keys: Sequence[CommandKey]) -> dict[CommandKey, bool]:
+        """Save promises: those that come together in one transaction."""
+        async with asyncio.timeout(SAVE_SECONDS_MAX):
+            async with self._parts.database.begin() as connection:
+                await save_accepted(connection, keys)
+        return dict.fromkeys(keys, True)
 
 
 def respond_with(command_id: str, result: wire.CommandResult) -> web.Response:

@@ -12,6 +12,7 @@ from web.catalog import Catalog
 from web.command_path import CommandPath, Parts
 from web.identity import Identifier
 from web.reads import Reads
+from web.result_watch import ResultWatch
 from web.shared_cache import SharedCache
 from web.sold_out import SoldOut
 from web.top_board import TopBoard
@@ -44,6 +45,7 @@ class Edge:
     sold_out: SoldOut
     top_lists: LiveTop
     board: TopBoard
+    result_watch: ResultWatch
     liveness: Liveness
     others: Others
     broker: str

@@ -43,6 +43,18 @@ _KEY = Parameter(
     is_required=False,
     schema={"minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
+_PREFER = Parameter(
+    "header",
+    "Prefer",
+    str,
+    "`wait=n`: wait n seconds at most for the outcome. `respond-async`: answer 202 as soon as the "
+    "command is in the log for good. See RFC 7240.",
+    is_required=False,
+)
+_APPLIED: Schema = {
+    "description": "What of `Prefer` was heeded.",
+    "schema": {"type": "string"},
+}
 _COMMAND_ID: Schema = {
     "description": "The command's id: what became of it is at `/api/v1/commands/{commandId}`.",
     "schema": {"type": "string", "format": "uuid"},
@@ -131,7 +143,7 @@ def _operation(handler: Handler, operation: Operation, *, asks_tokens: bool) -> 
         described["security"] = [] if is_public else [{"token": []}]
     if more:
         described["description"] = more
-    keyed = (_KEY,) if operation.body else ()
+    keyed = (_KEY, _PREFER) if operation.body else ()
     if parameters := [_parameter(each) for each in (*operation.parameters, *keyed)]:
         described["parameters"] = parameters
     if operation.body is not None:
@@ -159,10 +171,18 @@ def _responses(operation: Operation, codes: Iterable[str]) -> Schema:
         return {"200": done, "503": {**done, "description": "A check fails."}}
     responses = {"200": done}
     if operation.body is not None:
-        done["headers"] = {"Command-Id": _COMMAND_ID, "Idempotent-Replayed": _REPLAYED}
+        done["headers"] = {
+            "Command-Id": _COMMAND_ID,
+            "Idempotent-Replayed": _REPLAYED,
+            "Preference-Applied": _APPLIED,
+        }
         responses["202"] = {
             "description": "In the log for good; its outcome is not known yet.",
-            "headers": {"Command-Id": _COMMAND_ID, "Location": _LOCATION},
+            "headers": {
+                "Command-Id": _COMMAND_ID,
+                "Location": _LOCATION,
+                "Preference-Applied": _APPLIED,
+            },
             "content": {JSON: {"schema": {"$ref": _REF.format(name="Accepted")}}},
         }
     return responses | dict(_problems(codes))

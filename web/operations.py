@@ -9,9 +9,24 @@ from aiohttp import web
 from domain.ranking import TOP_MAX
 from streams import wire
 from streams.wire_fields import Code, Id
-from web import admin, balance, commands, coupons, health, orders, products, shapes, top_stream
+from web import (
+    admin,
+    balance,
+    commands,
+    coupon_line,
+    coupons,
+    health,
+    orders,
+    paging,
+    products,
+    result_stream,
+    shapes,
+    top_stream,
+)
 from web.admin import ACTIONS_DEFAULT, ACTIONS_MAX
 from web.best_sellers import DAILY, LIVE
+from web.paging import LIMIT_MAX
+from web.preferences import WAIT_SECONDS_MAX
 from web.products import LIMIT_DEFAULT
 
 Schema = dict[str, Any]
@@ -80,7 +95,40 @@ _DATE = Parameter(
     schema={"format": "date"},
 )
 _SEEN = Parameter(
-    "header", "Last-Event-ID", str, "The state that is known already.", is_required=False
+    "header", "Last-Event-ID", str, "The event that was seen last.", is_required=False
+)
+_WAIT = Parameter(
+    "query",
+    "wait",
+    int,
+    "So many seconds to wait for the outcome of a command that is pending.",
+    is_required=False,
+    schema={"minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0},
+)
+_CURSOR = Parameter(
+    "query",
+    "cursor",
+    str,
+    "The `next` of the page before; without it the first page.",
+    is_required=False,
+)
+_ROWS = Parameter(
+    "query",
+    "limit",
+    int,
+    "How many rows at most.",
+    is_required=False,
+    schema={"minimum": 1, "maximum": LIMIT_MAX, "default": paging.LIMIT_DEFAULT},
+)
+_PAGE = (_ROWS, _CURSOR)
+_CODE = Parameter("path", "couponCode", Code, "As it was announced.", example="WELCOME")
+_OFFSET = Parameter(
+    "query",
+    "offset",
+    int,
+    "From this place on, as a receipt names it; not together with a cursor.",
+    is_required=False,
+    schema={"minimum": 0, "maximum": wire.INT64_MAX},
 )
 _ACTIONS = Parameter(
     "query",
@@ -109,6 +157,9 @@ _USERS_ORDER = ("ORDER_NOT_FOUND", "ORDER_EXPIRED")
 
 OPERATIONS: dict[Handler, Operation] = {
     balance.read_balance: Operation("balance", wire.Balance, parameters=(_USER,)),
+    balance.list_balance_history: Operation(
+        "balance", shapes.BalanceHistory, parameters=(_USER, *_PAGE)
+    ),
     balance.charge_balance: Operation(
         "balance",
         wire.ChargedBalance,
@@ -129,7 +180,14 @@ OPERATIONS: dict[Handler, Operation] = {
         body=wire.IssueCoupon,
         example={"userId": 7, "couponCode": "WELCOME"},
     ),
-    coupons.list_coupons: Operation("coupons", shapes.UserCoupons, parameters=(_USER,)),
+    coupons.list_coupons: Operation("coupons", shapes.UserCoupons, parameters=(_USER, *_PAGE)),
+    coupon_line.read_line: Operation(
+        "coupons",
+        shapes.CouponLine,
+        ("COUPON_NOT_FOUND",),
+        parameters=(_CODE, *_PAGE, _OFFSET),
+    ),
+    orders.list_orders: Operation("orders", shapes.Orders, parameters=(_USER, *_PAGE)),
     orders.create_order: Operation(
         "orders",
         wire.Order,
@@ -161,7 +219,7 @@ OPERATIONS: dict[Handler, Operation] = {
     orders.read_order: Operation(
         "orders", wire.Order, ("ORDER_NOT_FOUND",), parameters=(_ORDER, _USER)
     ),
-    products.list_products: Operation("products", shapes.Products),
+    products.list_products: Operation("products", shapes.Products, parameters=_PAGE),
     products.read_product: Operation(
         "products", shapes.ProductWithRank, ("PRODUCT_NOT_FOUND",), parameters=(_PRODUCT,)
     ),
@@ -175,7 +233,10 @@ OPERATIONS: dict[Handler, Operation] = {
         "products", _EVENT, parameters=(_LIMIT, _SEEN), kind=EVENTS
     ),
     commands.read_command: Operation(
-        "commands", shapes.CommandState, ("COMMAND_NOT_FOUND",), parameters=(_COMMAND,)
+        "commands", shapes.CommandState, ("COMMAND_NOT_FOUND",), parameters=(_COMMAND, _WAIT)
+    ),
+    result_stream.stream_results: Operation(
+        "commands", _EVENT, parameters=(_USER, _SEEN), kind=EVENTS
     ),
     admin.define_product: Operation(
         "admin",

@@ -26,7 +26,7 @@ class Patience:
     def lose(self) -> None:
         """Let every wait be over now."""
         for future in self._future_to_end:
-            _give_up(future)
+            give_up(future)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -35,9 +35,10 @@ class Patience:
             if end > loop.time():
                 self._timer = loop.call_at(end, self._look)
                 break
-            _give_up(future)
+            give_up(future)
 
 
-def _give_up(future: asyncio.Future[Any]) -> None:
+def give_up(future: asyncio.Future[Any]) -> None:
+    """Let a wait be over now, unless it is over already."""
     if not future.done():
         future.set_exception(TimeoutError())

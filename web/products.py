@@ -11,9 +11,11 @@ from streams.outcomes import Answer
 from web import shapes
 from web.access import public
 from web.best_sellers import DAILY, LIVE, show_product, show_run, show_top
+from web.catalog import CURSORS
 from web.edge import EDGE, Edge
+from web.paging import PAGE
 from web.problems import InvalidRequestError, ProblemError, UnavailableError, respond
-from web.requests import read_date, read_number, read_query
+from web.requests import read_date, read_number, read_page_limit, read_query
 
 LIMIT_DEFAULT = "5"
 NOT_KNOWN = "This edge has not read the top lists yet."
@@ -21,9 +23,11 @@ NOT_KNOWN = "This edge has not read the top lists yet."
 
 @public
 async def list_products(request: web.Request) -> web.Response:
-    """Answer the whole catalog."""
-    read_query(request)
-    return respond(Answer(200, await request.app[EDGE].catalog.all_products()))
+    """Answer the catalog, by product id."""
+    query = read_query(request, *PAGE)
+    page = CURSORS.read(query, read_page_limit(query))
+    after = 0 if page.after is None else page.after[0]
+    return respond(Answer(200, await request.app[EDGE].catalog.products_page(after, page.limit)))
 
 
 @public

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from domain.entities import Order, Product, UserCoupon, Wallet
 from domain.ids import OrderId, UserId
+from storage.command_log import find_claimed
 from storage.coupons import list_user_coupons
 from storage.engine import Database
 from storage.orders import load_orders
@@ -21,6 +22,8 @@ class Reads:
         self.user_coupons: Gathering[UserId, list[UserCoupon]] = Gathering(self._load_user_coupons)
         self.orders: Gathering[OrderId, Order] = Gathering(self._load_orders)
         self.products: Gathering[int, Product] = Gathering(self._find_products)
+        self.done: Gathering[str, bool] = Gathering(self._find_done)
+        """Which command ids have an outcome."""
 
     async def _load_wallets(self, user_ids: Sequence[UserId]) -> dict[UserId, Wallet]:
         async with self._database.connect() as connection:
@@ -39,3 +42,7 @@ class Reads:
     async def _find_products(self, product_ids: Sequence[int]) -> dict[int, Product]:
         async with self._database.connect() as connection:
             return await find_products(connection, product_ids)
+
+    async def _find_done(self, command_ids: Sequence[str]) -> dict[str, bool]:
+        async with self._database.connect() as connection:
+            return dict.fromkeys(await find_claimed(connection, command_ids), True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 from functools import lru_cache
@@ -18,6 +19,8 @@ from streams.kinds import merge_items
 from streams.metrics import REFUSED
 from web.field_errors import find_field_errors, readable
 from web.identity import identity_of, require_own
+from web.paging import LIMIT_DEFAULT, LIMIT_MAX, PAGE, Cursors, Page
+from web.preferences import WAIT_SECONDS_MAX
 from web.problems import InvalidRequestError, ProblemError
 
 BODY_BYTES_MAX = 64 * 1024
@@ -35,6 +38,7 @@ _KEY_HEADER = "Idempotency-Key"
 _KEYED_COMMANDS = UUID("6f1f7ad5-5b0c-5d7e-9a38-0d7c2b7c3a11")
 
 S = TypeVar("S", bound=wire.Shape)
+K = TypeVar("K", bound=tuple[int | str, ...])
 
 
 @lru_cache
@@ -96,9 +100,12 @@ def read_query(request: web.Request, *names: str) -> dict[str, str]:
     return dict(query)
 
 
-def read_user_id(request: web.Request) -> UserId:
-    """Read the one query parameter `userId`: whose. With a token it is the token's, or a 403."""
-    text = read_query(request, "userId").get("userId")
+def read_user_id(request: web.Request, *others: str) -> UserId:
+    """Read the query parameter `userId`: whose. With a token it is the token's, or a 403.
+
+    There may be these other parameters, and no more.
+    """
+    text = read_query(request, "userId", *others).get("userId")
     if text is None:
         identity = identity_of(request)
         if identity is not None and identity.user_id is not None:
@@ -109,11 +116,32 @@ def read_user_id(request: web.Request) -> UserId:
     return UserId(user_id)
 
 
+def read_users_page(request: web.Request, cursors: Cursors[K]) -> tuple[UserId, Page[K]]:
+    """Read whose list is asked for, and which page of it."""
+    user_id = read_user_id(request, *PAGE)
+    query = request.query
+    return user_id, cursors.read(query, read_page_limit(query))
+
+
 def read_number(name: str, text: str, most: int) -> int:
     """Read a whole number from 1 to `most`, in plain digits."""
-    if _WHOLE_NUMBER.fullmatch(text) and 1 <= int(text) <= most:
+    return _read_whole(name, text, 1, most)
+
+
+def read_page_limit(query: Mapping[str, str]) -> int:
+    """Read how many rows a page of a list is to have at most."""
+    return _read_whole("limit", query.get("limit", str(LIMIT_DEFAULT)), 1, LIMIT_MAX)
+
+
+def read_wait(query: Mapping[str, str]) -> int:
+    """Read how many seconds a client would wait; without a word it would not."""
+    return _read_whole("wait", query.get("wait", "0"), 0, WAIT_SECONDS_MAX)
+
+
+def _read_whole(name: str, text: str, least: int, most: int) -> int:
+    if _WHOLE_NUMBER.fullmatch(text) and least <= int(text) <= most:
         return int(text)
-    raise InvalidRequestError((name, f"Expected a whole number from 1 to {most}"))
+    raise InvalidRequestError((name, f"Expected a whole number from {least} to {most}"))
 
 
 def read_date(name: str, text: str) -> date:

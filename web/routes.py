@@ -7,11 +7,13 @@ from web import (
     api_page,
     balance,
     commands,
+    coupon_line,
     coupons,
     health,
     orders,
     page,
     products,
+    result_stream,
     top_stream,
 )
 
@@ -20,9 +22,12 @@ _ORDER = "{orderId:(?!pay$|cancel$)[^/]+}"
 
 ROUTES = [
     web.get("/api/v1/balance", balance.read_balance),
+    web.get("/api/v1/balance/history", balance.list_balance_history),
     web.post("/api/v1/balance/charge", balance.charge_balance),
     web.post("/api/v1/coupons/issue", coupons.issue_coupon),
     web.get("/api/v1/coupons", coupons.list_coupons),
+    web.get("/api/v1/coupons/{couponCode}/line", coupon_line.read_line),
+    web.get("/api/v1/orders", orders.list_orders),
     web.post("/api/v1/orders", orders.create_order),
     web.post("/api/v1/orders/pay", orders.pay_order),
     web.post("/api/v1/orders/cancel", orders.cancel_order),
@@ -31,6 +36,7 @@ ROUTES = [
     web.get("/api/v1/products/top", products.top_products),
     web.get("/api/v1/products/top/stream", top_stream.stream_top_products, allow_head=False),
     web.get("/api/v1/products/{productId}", products.read_product),
+    web.get("/api/v1/commands/stream", result_stream.stream_results, allow_head=False),
     web.get("/api/v1/commands/{commandId}", commands.read_command),
     web.post("/api/v1/admin/products", admin.define_product),
     web.post("/api/v1/admin/products/restock", admin.restock_product),

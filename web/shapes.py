@@ -9,11 +9,14 @@ from streams import wire
 
 encode = msgspec.json.Encoder().encode
 
+PENDING, DONE = "PENDING", "DONE"
+
 
 class Products(wire.Shape):
-    """The whole catalog, by product id."""
+    """A page of the catalog, by product id; `next` is the cursor of the following one."""
 
     products: list[wire.Product]
+    next: str | None
 
 
 class ProductWithRank(wire.Shape):
@@ -43,13 +46,63 @@ class UserCoupon(wire.Shape):
     issued_at: datetime
     used_at: datetime | None
     order_id: str | None
+    total: int | None
+    receipt: wire.Receipt | None
 
 
 class UserCoupons(wire.Shape):
-    """A user's copies, in the order of their issue."""
+    """A page of a user's copies, in the order of their issue."""
 
     user_id: int
     coupons: list[UserCoupon]
+    next: str | None
+
+
+class LineRecord(wire.Receipt):
+    """One record that asked for a coupon, and what became of it.
+
+    `outcome` is ISSUED with the copy's number, the code of a refusal, or REPEATED, CONFLICT or
+    DEAD for what was no new request.
+    """
+
+    outcome: str
+    number: int | None
+
+
+class CouponLine(wire.Shape):
+    """A portion of the line for a coupon, in the order of the log."""
+
+    coupon_code: str
+    total: int
+    issued: int
+    records: list[LineRecord]
+    next: str | None
+
+
+class BalanceEntry(wire.Shape):
+    """One movement of a balance: a signed amount, and the balance that it left."""
+
+    kind: str
+    amount: int
+    balance: int
+    command_id: str
+    recorded_at: datetime
+
+
+class BalanceHistory(wire.Shape):
+    """A page of the movements of a user's balance, the newest first."""
+
+    user_id: int
+    entries: list[BalanceEntry]
+    next: str | None
+
+
+class Orders(wire.Shape):
+    """A page of a user's orders, the newest first."""
+
+    user_id: int
+    orders: list[wire.Order]
+    next: str | None
 
 
 class RankedProduct(wire.Shape):

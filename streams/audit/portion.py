@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain import commands
 from domain.rules import decide
-from domain.state import State, Terms
+from domain.state import State
 from storage.audit import Logged
 from storage.command_log import CommandKey, Disposition, Known, LogRow, save_log_rows
 from storage.dead_letter_actions import save_closings
@@ -86,15 +86,13 @@ class Portion:
         is_fresh = logged.row.disposition in _FRESH and key_of(logged.row) not in self._known
         if not isinstance(command, commands.CreateOrder) or not is_fresh:
             return self._state
+        terms = self._rulebook.terms(logged.row.accepted_at_ms, incoming.record.place)
         for state in self._states(logged, command):
-            told = answer(decide(state, command, self._terms(logged)).outcome)
+            told = answer(decide(state, command, terms).outcome)
             if is_told(logged.row, told):
                 self._past.looked_back += state is not self._state
                 return state
         return self._state
-
-    def _terms(self, logged: Logged) -> Terms:
-        return self._rulebook.terms(logged.row.accepted_at_ms)
 
     def _states(self, logged: Logged, command: commands.CreateOrder) -> Iterator[State]:
         yield self._state

@@ -198,7 +198,7 @@ async def test_those_that_prune_at_once_take_turns(
 async def test_a_promise_of_an_outcome_leaves_by_its_age(database: Database) -> None:
     async with database.begin() as connection:
         earlier_ms = await load_clock(connection)
-        await save_accepted(connection, CommandKey("7", "late"))
+        await save_accepted(connection, [CommandKey("7", "late")])
         query = sa.select(schema.accepted_commands.c.accepted_at_ms)
         at_ms = (await connection.execute(query)).scalar_one()
         assert earlier_ms <= at_ms <= await load_clock(connection)

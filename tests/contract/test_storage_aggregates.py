@@ -234,7 +234,10 @@ async def test_one_of_matches_each_value_and_no_other(
 async def test_reads_for_the_edge(database: Database) -> None:
     await save(database, *SHOP)
     async with database.connect() as connection:
-        assert await list_products(connection) == [product(TEA), product(CUP, stock=INT64_MAX)]
+        assert await list_products(connection, 0, 9) == [
+            product(TEA),
+            product(CUP, stock=INT64_MAX),
+        ]
         assert await find_products(connection, [TEA, 99]) == {TEA: product(TEA)}
         assert await list_user_coupons(connection, [ANN, BOB]) == {ANN: [copy()], BOB: []}
 

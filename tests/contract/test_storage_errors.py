@@ -118,7 +118,7 @@ async def test_accepting_a_command_twice_at_once_is_no_failure(
     database: Database, other: Database
 ) -> None:
     key = CommandKey("7", "c1")
-    tries = [failure_in(each, lambda c: save_accepted(c, key)) for each in (database, other) * 5]
+    tries = [failure_in(each, lambda c: save_accepted(c, [key])) for each in (database, other) * 5]
     assert set(await asyncio.gather(*tries)) == {None}
     table = schema.accepted_commands
     async with database.connect() as connection:

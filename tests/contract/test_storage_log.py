@@ -164,9 +164,9 @@ async def test_a_command_is_known_across_epochs(database: Database) -> None:
 async def test_a_client_is_told_done_accepted_or_unknown(database: Database) -> None:
     await save(database, ROW)
     async with database.begin() as connection:
-        await save_accepted(connection, CommandKey("7", "waiting"))
-        await save_accepted(connection, CommandKey("7", "waiting"))
-        await save_accepted(connection, CommandKey("7", "c0"))
+        await save_accepted(connection, [CommandKey("7", "waiting")])
+        await save_accepted(connection, [CommandKey("7", "waiting")])
+        await save_accepted(connection, [CommandKey("7", "c0")])
     async with database.connect() as connection:
         assert await find_command(connection, "c0", "7") == CommandStatus(200, ROW.body)
         assert await find_command(connection, "waiting", "7") == CommandStatus(None, None)

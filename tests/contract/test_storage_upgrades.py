@@ -39,6 +39,22 @@ ROWS: list[tuple[str, str, list[tuple[Any, ...]]]] = [
         "order_id product_id position unit_price quantity",
         [(ORDER_ID, TEA, 0, 1_000, 2), (ORDER_ID, CUP, 1, 1_000, 1), ("waiting", CUP, 0, 0, 1)],
     ),
+    ("coupons", "coupon_id coupon_code total issued discount_amount", [("c", "RUSH", 9, 2, 1)]),
+    (
+        "user_coupons",
+        "user_id coupon_id user_coupon_id coupon_code number discount_amount issued_at_ms",
+        [(ANN, "c", "kept", "RUSH", 1, 1, 1), (MOST, "c", "pruned", "RUSH", 2, 1, 1)],
+    ),
+    (
+        "command_log",
+        'epoch topic partition "offset" command_id type disposition status body accepted_at_ms',
+        [(3, "coupon-commands", 5, 7, "kept", "IssueCoupon", "APPLIED", 200, "{}", 1)],
+    ),
+    (
+        "command_ids",
+        'principal command_id epoch topic partition "offset"',
+        [("1", "kept", 3, "coupon-commands", 5, 7)],
+    ),
 ]
 
 
@@ -57,9 +73,10 @@ async def upgraded(old_url: str) -> AsyncIterator[Database]:
     async with opened(old_url) as database, database.begin() as connection:
         for table, columns, rows in ROWS:
             names = columns.split()
-            values = ", ".join(f":{name}" for name in names)
+            marks = [name.strip('"') for name in names]
+            values = ", ".join(f":{mark}" for mark in marks)
             into = sa.text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})")
-            await connection.execute(into, [dict(zip(names, row, strict=True)) for row in rows])
+            await connection.execute(into, [dict(zip(marks, row, strict=True)) for row in rows])
     await upgrade_async(old_url)
     async with opened(old_url) as database:
         yield database
@@ -77,6 +94,16 @@ async def test_every_row_is_there_after_an_upgrade(upgraded: Database) -> None:
     async with upgraded.connect() as connection:
         found = await load_orders(connection, [ORDER_ID])
     assert found.get(ORDER_ID) == PAID
+
+
+async def test_copies_of_before_get_the_place_that_the_log_still_tells(
+    upgraded: Database,
+) -> None:
+    columns = "user_coupon_id total log_epoch log_partition log_offset"
+    assert sorted(await rows_of(upgraded, "user_coupons", columns)) == [
+        ("kept", 9, 3, 5, 7),
+        ("pruned", 9, None, None, None),
+    ]
 
 
 async def test_an_order_of_before_can_be_cancelled_after(upgraded: Database) -> None:

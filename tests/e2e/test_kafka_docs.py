@@ -30,6 +30,7 @@ FAIRLINE = [sys.executable, "-P", "-m", "app.cli"]
 ADDRESS = "export FAIRLINE_KAFKA_URL="
 # What differs from run to run; the rest of an output is as the document shows it.
 CHANGING = {"offset", "userCouponId", "issuedAt", "paidAt", "cancelledAt", "recordedAt", "detail"}
+CHANGING |= {"receipt"}
 READY_SECONDS_MAX = 60
 RESULT_SECONDS_MAX = 30
 

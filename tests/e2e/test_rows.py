@@ -50,12 +50,16 @@ async def test_issue_and_list_coupons(visitor: Visitor, new_id: NewId) -> None:
         assert (issued.body["userId"], issued.body["couponCode"]) == (user_id, code)
         assert set(issued.body) == {
             *("userCouponId", "userId", "couponId", "couponCode", "number", "issuedAt"),
-            "discountAmount",
+            *("discountAmount", "total", "receipt"),
         }
         assert moment(issued.body["issuedAt"])
         (copy,) = await visitor.coupons(user_id)
         assert copy["state"] == "ISSUED"
-        for field in ("userCouponId", "couponId", "couponCode", "number", "issuedAt"):
+        assert (issued.body["total"], issued.body["receipt"]["acceptedAt"]) == (
+            3,
+            issued.body["issuedAt"],
+        )
+        for field in ("userCouponId", "couponId", "couponCode", "number", "issuedAt", "receipt"):
             assert copy[field] == issued.body[field]
 
 

@@ -75,6 +75,7 @@ class Shop:
             orderId=changes.get("order_id", self.order_id),
             commandId=changes.get("command_id", self.command_id),
             productId=1,
+            couponCode="WELCOME",
         )
         named = {parameter["name"] for parameter in operation.get("parameters", ())}
         headers = {} if authorization is None else {"Authorization": authorization}

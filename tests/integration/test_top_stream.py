@@ -21,7 +21,7 @@ from tests.installation import Installation
 from tests.proxy import proxied
 from tests.watching import STREAM, watching
 from tests.worlds import NOW_MS
-from web import top_board, top_stream
+from web import event_stream, top_board
 from web.edge import EDGE
 from web.top_board import TopBoard
 
@@ -216,7 +216,7 @@ async def test_who_comes_after_everybody_left_sees_what_is_true_now(
 async def test_a_viewer_that_leaves_is_noticed_though_nothing_changes(
     shop: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(top_stream, "HEARTBEAT_SECONDS", 10 * SECONDS_MAX)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 10 * SECONDS_MAX)
     async with edge_of(shop) as customer, watching(customer) as stays:
         async with watching(customer) as leaves:
             await leaves.event()
@@ -237,7 +237,7 @@ async def test_a_viewer_that_is_gone_without_a_word_is_given_up(customer: Custom
 async def test_a_silent_stream_has_a_heartbeat(
     customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(top_stream, "HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0.01)
     async with watching(customer) as watcher:
         await watcher.event()
         assert (await watcher.block()).startswith(b":")
@@ -300,7 +300,7 @@ async def test_a_viewer_that_takes_nothing_is_cut_off(
     customer: Customer, top: MovingTop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(top_board, "PAUSE_SECONDS", 0)
-    monkeypatch.setattr(top_stream, "STALL_SECONDS", 0.05)
+    monkeypatch.setattr(event_stream, "STALL_SECONDS", 0.05)
     with connect(customer):
         await fill(customer, top)
         await all_left(customer)
@@ -311,7 +311,7 @@ async def test_streams_end_at_once_when_the_edge_stops(
     shop: Installation, monkeypatch: pytest.MonkeyPatch, *, has_stuck: bool
 ) -> None:
     for seconds in ("HEARTBEAT_SECONDS", "STALL_SECONDS"):
-        monkeypatch.setattr(top_stream, seconds, 10 * SECONDS_MAX)
+        monkeypatch.setattr(event_stream, seconds, 10 * SECONDS_MAX)
     monkeypatch.setattr(top_board, "PAUSE_SECONDS", 0)
     top = MovingTop()
     async with AsyncExitStack() as stack:

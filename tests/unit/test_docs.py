@@ -31,6 +31,7 @@ README = ROOT / "README.md"
 KAFKA = ROOT / "docs" / "kafka.md"
 DOCUMENT_TO_TEST = {
     "docs/kafka.md": "tests/e2e/test_kafka_docs.py",
+    "docs/api.md": "tests/integration/test_api_docs.py",
 }
 """Documents whose every example is run, and what runs them."""
 _RUN_WITH_OTHER_FILTERS = "tests/integration/test_dlq.py runs it, on letters of its own"
@@ -55,7 +56,7 @@ NOT_RUN = {
     "fairline ranking rebuild": "tests/integration/test_ranking_check.py runs it",
 }
 """Commands that documents show and no test runs as they stand, each with the reason."""
-FOLDERS = ["domain", "storage", "streams", "tables", "web", "app"]
+FOLDERS = ["domain", "storage", "streams", "tables", "web", "client", "app"]
 ROWS = [
     "Read a balance",
     "Charge a balance",

@@ -1,12 +1,14 @@
 """The rules of coupons: who gets a copy, which number, and when not."""
 
+from dataclasses import replace
+
 import pytest
 
 from domain.commands import DefineCoupon, IssueCoupon
 from domain.entities import Coupon, UserCoupon
 from domain.events import CouponDefined, CouponIssued, Reason
 from domain.ids import CouponId, UserId
-from domain.state import Decision, Terms
+from domain.state import Decision, LogPlace, Terms
 from tests.worlds import (
     ANN,
     BOB,
@@ -28,8 +30,10 @@ CLAIM = IssueCoupon(command_id(5), BOB, CODE)
 
 
 def test_a_claim_is_given_the_next_number() -> None:
-    given = UserCoupon(CLAIM.command_id, BOB, COUPON_ID, CODE, 42, 5_000, NOW_MS)
-    assert decide_untouched(state_of(coupon(issued=41)), CLAIM) == Decision(
+    held = UserCoupon(CLAIM.command_id, BOB, COUPON_ID, CODE, 42, 5_000, NOW_MS)
+    given = replace(held, total=100, log_epoch=1, log_partition=2, log_offset=3)
+    terms = Terms(NOW_MS, place=LogPlace(1, 2, 3))
+    assert decide_untouched(state_of(coupon(issued=41)), CLAIM, terms) == Decision(
         CouponIssued(given), (coupon(issued=42), given)
     )
 

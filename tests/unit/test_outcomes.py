@@ -86,6 +86,31 @@ SUCCESSES: list[tuple[events.Outcome, dict[str, Any]]] = [
             "number": 1,
             "discountAmount": 500,
             "issuedAt": NOW,
+            "total": None,
+            "receipt": None,
+        },
+    ),
+    (
+        events.CouponIssued(
+            replace(
+                copy(),
+                issued_at_ms=NOW_MS,
+                total=9,
+                log_epoch=1,
+                log_partition=2,
+                log_offset=3,
+            )
+        ),
+        {
+            "userCouponId": copy().user_coupon_id,
+            "userId": ANN,
+            "couponId": COUPON_ID,
+            "couponCode": CODE,
+            "number": 1,
+            "discountAmount": 500,
+            "issuedAt": NOW,
+            "total": 9,
+            "receipt": {"logEpoch": 1, "partition": 2, "offset": 3, "acceptedAt": NOW},
         },
     ),
     (
