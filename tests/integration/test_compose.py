@@ -167,5 +167,5 @@ def test_the_image_is_made_of_what_is_locked_and_runs_as_nobody_special() -> Non
     ]
     assert all((ROOT / name).exists() for name in copied)
     assert any("--require-hashes -r requirements.txt" in line for line in lines)
-    assert "USER fairline" in lines
-    assert lines.index("USER fairline") < lines.index('CMD ["fairline", "run"]')
+    assert "USER 10001" in lines
+    assert lines.index("USER 10001") < lines.index('CMD ["fairline", "run"]')
