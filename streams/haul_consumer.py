@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
 from faust.types import TP
 from mode.utils.futures import notify
 
@@ -97,13 +98,23 @@ class HaulConsumer(CommittedConsumer):
         return [message for message in messages if message.offset >= read]
 
     async def _fetch_again(self) -> None:
-        """Begin anew at what is committed, with what the fetcher gave away for nothing."""
+        """Begin anew at what is committed, with what the fetcher gave away for nothing.
+
+        Where nothing is committed yet, that is the first record: a seek to what is committed
+        leaves such a partition behind what was given away.
+        """
         try:
             await self.perform_seek()
+            uncommitted = [tp for tp in self.assignment() if not self._read_offset[tp]]
+            if uncommitted:
+                await self._seek_to_beginning(uncommitted)
         except Exception as error:
             check_stopping(error)
             # Partitions move, and the end of that seeks too.
             log.warning("fetching again does not succeed yet: %r", error)
+
+    async def _seek_to_beginning(self, partitions: Iterable[TP]) -> None:
+        await self._thread.seek_to_beginning(*map(ensure_aiokafka_TP, partitions))
 
     def acknowledge(self, hauls: Iterable[Haul]) -> None:
         """Let what these hauls brought be committed, with all that came before it.

@@ -1,6 +1,7 @@
 """What is fetched, handed on to agents: on a real Faust app, without a broker."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import faust
@@ -24,6 +25,8 @@ class Fed(HaulConsumer):
     """A consumer that is given its records, and remembers when it began anew."""
 
     seeks = 0
+    committed: Mapping[TP, int | None] = MappingProxyType({})
+    begun: tuple[TP, ...] = ()
 
     async def _getmany(self, wanted: Any, _seconds_max: float) -> dict[TopicPartition, list[Any]]:
         self.asked_for = set(wanted)
@@ -32,6 +35,13 @@ class Fed(HaulConsumer):
 
     async def perform_seek(self) -> None:
         self.seeks += 1
+        self._read_offset.update(self.committed)
+
+    def assignment(self) -> set[TP]:
+        return set(self.committed)
+
+    async def _seek_to_beginning(self, partitions: Iterable[TP]) -> None:
+        self.begun = tuple(partitions)
 
     def give(self, tp: TP, *offsets: int) -> None:
         self.given = {tp: [message_at(tp, offset) for offset in offsets]}
@@ -110,6 +120,15 @@ async def test_what_is_fetched_while_partitions_move_is_fetched_again(
     assert waiting(fed) == []
     assert fed.seeks == 1
     assert fed._read_offset[HOT] is None
+
+
+async def test_where_nothing_is_committed_yet_the_first_record_is_fetched_again(fed: Any) -> None:
+    fed.committed = {HOT: None, QUIET: 5}
+    fed.give(HOT, 0)
+    fed.meanwhile = lambda: moves(fed)
+    await fed._fetch()
+    assert waiting(fed) == []
+    assert fed.begun == (HOT,)
 
 
 async def test_nothing_is_fetched_for_an_agent_that_has_enough(fed: Any) -> None:
