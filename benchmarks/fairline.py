@@ -17,8 +17,16 @@ from app.services.child import Child, Launch
 from app.services.ports import free_port
 from benchmarks.ledger import STOCK, Ledger
 from benchmarks.load import PRODUCTS, USERS
-from benchmarks.services import Services
-from benchmarks.sides import BUDGET, COUPON_TOTAL, PRICE, charges_while_alive, wait_until
+from benchmarks.machine import Circumstances
+from benchmarks.services import Services, real_services
+from benchmarks.sides import (
+    BUDGET,
+    COUPON_TOTAL,
+    PRICE,
+    charges_while_alive,
+    temporary_database,
+    wait_until,
+)
 from streams import wire
 from streams.codec import encode_command, key_of
 from streams.command_ids import new_command_id
@@ -122,6 +130,20 @@ async def start_fairline(
     finally:
         processes.stop()
     await side.delete_topics()
+
+
+@asynccontextmanager
+async def fairline_alone(
+    folder: Path, database: str, around: Circumstances
+) -> AsyncIterator[Fairline]:
+    """Start real services and our side on them, with nobody beside it; note their versions."""
+    with real_services(folder) as services:
+        around.services = services.products
+        async with (
+            temporary_database(services.urls["database"], database) as url,
+            start_fairline(services, url, folder) as side,
+        ):
+            yield side
 
 
 class _Processes:

@@ -20,11 +20,9 @@ import msgspec
 
 from app.services.errors import StartError
 from benchmarks.cpu import cpu_seconds, resident_bytes
-from benchmarks.fairline import Fairline, start_fairline
+from benchmarks.fairline import Fairline, fairline_alone
 from benchmarks.load import Answers, Load, send
 from benchmarks.machine import ROOT, Circumstances, circumstances
-from benchmarks.services import real_services
-from benchmarks.sides import temporary_database
 
 JSON = ROOT / ".fairline" / "benchmarks" / "soak.json"
 OURS = ("edge", "worker")
@@ -96,13 +94,8 @@ def next_pause_ms(pause_ms: int, measured_per_second: float, wanted_per_second: 
 async def soak(plan: Plan, folder: Path) -> Soak:
     """Start everything, find the capacity, send a share of it, and read memory meanwhile."""
     around = circumstances("wrk")
-    with real_services(folder) as services:
-        around.services = services.products
-        async with (
-            temporary_database(services.urls["database"], "soak") as url,
-            start_fairline(services, url, folder) as side,
-        ):
-            return await measure(plan, side, around)
+    async with fairline_alone(folder, "soak", around) as side:
+        return await measure(plan, side, around)
 
 
 async def measure(plan: Plan, side: Fairline, around: Circumstances) -> Soak:

@@ -1,9 +1,10 @@
 """Reads our Markdown as far as tests need it: fenced blocks, headings and links."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.house import ROOT
 
@@ -54,3 +55,15 @@ def anchors_of(document: Path) -> set[str]:
     """Return the anchors of a document's headings, as GitHub makes them."""
     headings = _HEADING.findall(prose_of(document))
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def without_changing(value: Any, changing: Container[str]) -> Any:
+    """Return a JSON value with the type in place of what differs from run to run, by its names."""
+    if isinstance(value, list):
+        return [without_changing(each, changing) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: type(each).__name__ if name in changing else without_changing(each, changing)
+        for name, each in value.items()
+    }

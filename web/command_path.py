@@ -156,7 +156,7 @@ class CommandPath:
         For who cannot wait to find out: it asks nobody, and what it tells is kept.
         """
         now = time.monotonic()
-        if now >= self._refusing_until or self.is_leaving or not self._is_ready():
+        if now >= self._refusing_until or self.is_leaving or self._what_is_away():
             return None
         line, who = self._route(payload).line, codec.principal_of(payload)
         if is_stalled(line, now):
@@ -186,14 +186,10 @@ class CommandPath:
         return Route((topic.name, partition), self._parts.lines.of(topic.name, partition))
 
     def _admit(self, line: Line, principal: str) -> None:
-        parts = self._parts
         if self.is_closing:
             raise UnavailableError(STOPPING)
-        for watch in parts.watches:
-            if not watch.is_ready:
-                raise UnavailableError(watch.away)
-        if not (parts.appender.is_ready and parts.results.is_ready):
-            raise UnavailableError(KAFKA_AWAY)
+        if away := self._what_is_away():
+            raise UnavailableError(away)
         now = time.monotonic()
         seconds = self._told(line, principal, now)
         if seconds is not None:
@@ -208,10 +204,13 @@ class CommandPath:
         told = retry_after(line, who, now, self._limits)
         return self._door.retry_after(who, now) if told is None else told
 
-    def _is_ready(self) -> bool:
+    def _what_is_away(self) -> str:
+        """Say what a command needs and does not have; nothing where all is there."""
         parts = self._parts
-        are_well = all(watch.is_ready for watch in parts.watches)
-        return are_well and parts.appender.is_ready and parts.results.is_ready
+        for watch in parts.watches:
+            if not watch.is_ready:
+                return watch.away
+        return "" if parts.appender.is_ready and parts.results.is_ready else KAFKA_AWAY
 
     async def _carry(self, submission: Submission, route: Route, token: str) -> web.Response:
         results = self._parts.results

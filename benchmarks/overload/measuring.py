@@ -9,13 +9,11 @@ import msgspec
 
 from benchmarks.asking import ask_child
 from benchmarks.cpu import resident_bytes
-from benchmarks.fairline import Fairline, start_fairline
+from benchmarks.fairline import Fairline, fairline_alone
 from benchmarks.load import Load
 from benchmarks.machine import Circumstances, circumstances
 from benchmarks.overload.visitors import Plan, Seen
 from benchmarks.rounds import run_round
-from benchmarks.services import real_services
-from benchmarks.sides import temporary_database
 from web.backlog import Limits
 
 OURS = ("edge", "worker")
@@ -96,13 +94,8 @@ class Found(msgspec.Struct):
 async def measure(options: Options, folder: Path) -> Found:
     """Start services, an edge and a worker, and overload them."""
     around = circumstances("wrk for the capacity, benchmarks.overload")
-    with real_services(folder) as services:
-        around.services = services.products
-        async with (
-            temporary_database(services.urls["database"], "overload") as url,
-            start_fairline(services, url, folder) as side,
-        ):
-            return await overload(options, side, around)
+    async with fairline_alone(folder, "overload", around) as side:
+        return await overload(options, side, around)
 
 
 async def overload(options: Options, side: Fairline, around: Circumstances) -> Found:
