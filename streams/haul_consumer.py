@@ -24,10 +24,13 @@ WAITING_RECORDS_MAX = 2000
 FETCH_SECONDS_MAX = 1.0
 # While an agent has enough, those that have not are asked for so long; then it may have room.
 CROWDED_SECONDS_MAX = 0.05
+FETCH_AGAIN_SECONDS = 0.5
 
 
 class HaulConsumer(CommittedConsumer):
     """A consumer whose streams yield hauls. Each topic has one agent."""
+
+    _gave_away = False
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Fetch and hand on, until the app stops: Faust's fetcher runs this."""
@@ -44,6 +47,11 @@ class HaulConsumer(CommittedConsumer):
             await self.wait(self.can_resume_flow)
         if not self.app.flow_control.is_active():
             await self.wait(self.app.flow_control.acquire())
+        if self._gave_away:
+            self._gave_away = not await self._fetch_again()
+            if self._gave_away:
+                await self.sleep(FETCH_AGAIN_SECONDS)
+            return
         generation = self.app.consumer_generation_id
         wanted, seconds_max = self._wanted()
         if not wanted:
@@ -52,8 +60,9 @@ class HaulConsumer(CommittedConsumer):
         fetched = await self._getmany(wanted, seconds_max)
         if self.should_stop or not fetched:
             return
-        if not self._hand_on(fetched, generation):
-            await self._fetch_again()
+        # What is given away is past the fetcher's position: until that is put back, nothing else
+        # would bring it before partitions move again.
+        self._gave_away = not self._hand_on(fetched, generation)
 
     def _wanted(self) -> tuple[set[Any], float]:
         """Return the partitions whose agents have room, and how long to wait for records."""
@@ -97,24 +106,28 @@ class HaulConsumer(CommittedConsumer):
             return messages
         return [message for message in messages if message.offset >= read]
 
-    async def _fetch_again(self) -> None:
-        """Begin anew at what is committed, with what the fetcher gave away for nothing.
+    async def _fetch_again(self) -> bool:
+        """Begin anew at what is committed, and tell whether that was done.
 
-        Where nothing is committed yet, that is the first record: a seek to what is committed
-        leaves such a partition behind what was given away.
+        Where nothing is committed yet, that is the first record: Faust's seek leaves such a
+        partition behind what was given away.
         """
         try:
             await self.perform_seek()
             uncommitted = [tp for tp in self.assignment() if not self._read_offset[tp]]
             if uncommitted:
-                await self._seek_to_beginning(uncommitted)
+                await self.seek_wait(await self.earliest_offsets(*uncommitted))
         except Exception as error:
             check_stopping(error)
-            # Partitions move, and the end of that seeks too.
+            # Partitions move again, or the broker does not answer.
             log.warning("fetching again does not succeed yet: %r", error)
+            return False
+        return True
 
-    async def _seek_to_beginning(self, partitions: Iterable[TP]) -> None:
-        await self._thread.seek_to_beginning(*map(ensure_aiokafka_TP, partitions))
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """Return where partitions begin. Faust hands its own kind of partition on, which fails."""
+        first = await super().earliest_offsets(*map(ensure_aiokafka_TP, partitions))
+        return {TP(*tp): offset for tp, offset in first.items()}
 
     def acknowledge(self, hauls: Iterable[Haul]) -> None:
         """Let what these hauls brought be committed, with all that came before it.

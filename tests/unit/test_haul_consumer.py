@@ -1,12 +1,13 @@
 """What is fetched, handed on to agents: on a real Faust app, without a broker."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import faust
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from streams.haul_consumer import WAITING_RECORDS_MAX, HaulConsumer, HaulTransport
@@ -26,7 +27,9 @@ class Fed(HaulConsumer):
 
     seeks = 0
     committed: Mapping[TP, int | None] = MappingProxyType({})
-    begun: tuple[TP, ...] = ()
+    begins: Mapping[TP, int] = MappingProxyType({})
+    put_back: Mapping[TP, int] = MappingProxyType({})
+    is_broker_away = False
 
     async def _getmany(self, wanted: Any, _seconds_max: float) -> dict[TopicPartition, list[Any]]:
         self.asked_for = set(wanted)
@@ -35,13 +38,21 @@ class Fed(HaulConsumer):
 
     async def perform_seek(self) -> None:
         self.seeks += 1
+        if self.is_broker_away:
+            raise KafkaConnectionError
         self._read_offset.update(self.committed)
 
     def assignment(self) -> set[TP]:
         return set(self.committed)
 
-    async def _seek_to_beginning(self, partitions: Iterable[TP]) -> None:
-        self.begun = tuple(partitions)
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        return {tp: self.begins[tp] for tp in partitions}
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        self.put_back = partitions
+
+    async def sleep(self, _seconds: Any) -> None:
+        pass
 
     def give(self, tp: TP, *offsets: int) -> None:
         self.given = {tp: [message_at(tp, offset) for offset in offsets]}
@@ -110,6 +121,13 @@ def pauses(consumer: Any) -> None:
     consumer.pause_partitions({HOT})
 
 
+def goes_on(consumer: Any) -> None:
+    consumer.meanwhile = lambda: None
+    consumer.app.flow_control.resume()
+    consumer.resume_flow()
+    consumer.resume_partitions({HOT})
+
+
 @pytest.mark.parametrize("happens", [stops, suspends, moves, pauses])
 async def test_what_is_fetched_while_partitions_move_is_fetched_again(
     fed: Any, happens: Callable[[Any], None]
@@ -118,17 +136,39 @@ async def test_what_is_fetched_while_partitions_move_is_fetched_again(
     fed.meanwhile = lambda: happens(fed)
     await fed._fetch()
     assert waiting(fed) == []
-    assert fed.seeks == 1
     assert fed._read_offset[HOT] is None
+    goes_on(fed)
+    await fed._fetch()
+    assert fed.seeks == 1
+    await fed._fetch()
+    assert waiting(fed) == [[3, 4]]
+    assert fed.seeks == 1
 
 
 async def test_where_nothing_is_committed_yet_the_first_record_is_fetched_again(fed: Any) -> None:
     fed.committed = {HOT: None, QUIET: 5}
-    fed.give(HOT, 0)
+    fed.begins = {HOT: 7}
+    fed.give(HOT, 7)
     fed.meanwhile = lambda: moves(fed)
     await fed._fetch()
+    await fed._fetch()
     assert waiting(fed) == []
-    assert fed.begun == (HOT,)
+    assert fed.put_back == {HOT: 7}
+
+
+async def test_nothing_is_fetched_until_what_was_given_away_can_be_fetched_again(fed: Any) -> None:
+    fed.give(HOT, 3, 4)
+    fed.meanwhile = lambda: moves(fed)
+    await fed._fetch()
+    goes_on(fed)
+    fed.is_broker_away = True
+    for _ in range(3):
+        await fed._fetch()
+    assert (fed.seeks, waiting(fed)) == (3, [])
+    fed.is_broker_away = False
+    await fed._fetch()
+    await fed._fetch()
+    assert (fed.seeks, waiting(fed)) == (4, [[3, 4]])
 
 
 async def test_nothing_is_fetched_for_an_agent_that_has_enough(fed: Any) -> None:
