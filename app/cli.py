@@ -1,9 +1,7 @@
 """The console command `fairline`. What a command needs is imported when it runs, not before."""
 
-import asyncio
 import sys
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -17,9 +15,8 @@ from app.cli_ranking import check, rebuild, run_batch, show
 from app.cli_services import services
 from app.cli_settings import connected_settings, load_settings, show_settings
 from app.identity import require_identity
+from app.loops import run_loop
 from app.services.errors import StartError
-
-T = TypeVar("T")
 
 
 class Fairline(click.Group):
@@ -77,7 +74,7 @@ def edge(*, with_worker: bool) -> None:
     require_free(settings, "http_port", "metrics_port", *(["worker_port"] if with_worker else []))
     from app.node import run_edge  # noqa: PLC0415
 
-    _run_loop(run_edge(settings, with_worker=with_worker))
+    run_loop(run_edge(settings, with_worker=with_worker))
 
 
 @main.command()
@@ -101,7 +98,7 @@ def worker(kind: str) -> None:
     from app import gateway, node  # noqa: PLC0415
 
     run = {"commands": node.run_command_worker, "ranking": node.run_ranking_worker}
-    _run_loop(run.get(kind, gateway.run_gateway)(settings))
+    run_loop(run.get(kind, gateway.run_gateway)(settings))
 
 
 @main.command()
@@ -128,7 +125,7 @@ def seed() -> None:
     settings = connected_settings("seed")
     from app.seed import seed  # noqa: PLC0415
 
-    _run_loop(seed(settings))
+    run_loop(seed(settings))
 
 
 @main.command()
@@ -157,17 +154,6 @@ def tour() -> None:
 @main.group()
 def ranking() -> None:
     """Look after the best-seller ranking."""
-
-
-def _run_loop(work: Coroutine[Any, Any, T]) -> T:
-    import uvloop  # noqa: PLC0415
-
-    from streams.connections import mend_connections  # noqa: PLC0415
-
-    mend_connections()
-    # Faust's consumer has a thread with a loop of its own: the policy makes that one fast too.
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    return asyncio.run(work)
 
 
 for each in (check, rebuild, run_batch, show):

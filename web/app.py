@@ -35,11 +35,14 @@ from web.result_watch import ResultWatch
 from web.results import Results
 from web.routes import ROUTES
 from web.shared_cache import create_cache
-from web.shortcut import SHORTCUT, Refusing
+from web.shortcut import SHORTCUT, Shortcut
 from web.sold_out import SoldOut
 from web.top_board import TopBoard
 from web.top_lists import LiveTop
 from web.tracing import trace_requests
+
+# Of all the requests that an edge has in hand; beyond that they are told when to come back.
+COMMANDS_PERCENT_MAX = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,7 @@ def create_edge(
     edge = replace(edge, identifier=identifier)
     app = web.Application(middlewares=_middlewares(settings, edge), client_max_size=BODY_BYTES_MAX)
     app[EDGE] = edge
-    if identifier is None:
-        # Who has to show who he is, is read in full first.
-        app[SHORTCUT] = refusing_of(edge)
+    app[SHORTCUT] = _shortcut_of(edge, settings.requests_max)
     for route in ROUTES:
         route.kwargs["expect_handler"] = expect
     app.add_routes(ROUTES)
@@ -110,19 +111,19 @@ def _announcing_end(edge: Edge) -> Callable[[web.Request, web.StreamResponse], A
     return announce_end
 
 
-def refusing_of(edge: Edge) -> Refusing:
-    """Make what tells commands that come in a crowd when to come back."""
+def _shortcut_of(edge: Edge, waiting_max: int) -> Shortcut:
+    """Make what tells those who come in a crowd when to come back."""
 
-    def refusing(payload: wire.Shape) -> int | None:
+    def refusal_seconds(payload: wire.Shape, who: str, waiting: int) -> int | None:
         if getattr(payload, "user_id", None) is None:
             # An operator's command is no crowd's.
             return None
         if isinstance(payload, wire.IssueCoupon) and edge.sold_out.is_known(payload.coupon_code):
             # It is another answer, and a better one.
             return None
-        return edge.commands.refusal_seconds(payload)
+        return edge.commands.refusal_seconds(payload, who, waiting)
 
-    return refusing
+    return Shortcut(refusal_seconds, waiting_max)
 
 
 def _middlewares(settings: EdgeSettings, edge: Edge) -> list[Middleware]:
@@ -140,10 +141,12 @@ def _make_edge(
     parts = _wire(settings, database)
     cache = create_cache(settings.redis_url, settings.cache_prefix)
     catalog = Catalog(cache, database)
+    in_hand_max = max(1, settings.requests_max * COMMANDS_PERCENT_MAX // 100)
+    limits = replace(settings.limits, in_hand_max=in_hand_max)
     return Edge(
         parts=parts,
         database=database,
-        commands=CommandPath(parts, settings.limits, settings.wait_seconds),
+        commands=CommandPath(parts, limits, settings.wait_seconds),
         cache=cache,
         catalog=catalog,
         reads=Reads(database),

@@ -18,6 +18,9 @@ RETRY_SECONDS_MAX = 300
 _SMOOTHING = 0.5
 # What a line could do when it was last full is forgotten in minutes.
 _FORGETTING = 0.01
+# Who comes a little later than he might comes once. Who comes too early comes again, and the more
+# do so, the slower goes the line.
+_CAUTION = 1.25
 # However much of the line is other edges', some of what is drained is this one's.
 _SHARE_MIN = 0.1
 
@@ -28,6 +31,8 @@ class Limits:
 
     queue_seconds_max: float = 2.0
     session_timeout_seconds: float = 8.0
+    in_hand_max: int = 4000
+    """Commands that one edge has in hand; reads find room beside them."""
 
 
 @dataclass(slots=True)
@@ -43,6 +48,8 @@ class Line:
     rate: float = RATE_FLOOR
     outstanding: int = 0
     """Commands of this edge that wait for their results."""
+    before: int = 0
+    """Commands that are to be taken in hand before the one that asks."""
     moved_at: float | None = None
     """When it was last seen to move, or to be empty."""
     appointments: Appointments = field(default_factory=Appointments)
@@ -123,7 +130,8 @@ def next_rate(rate: float, measured: float, *, is_busy: bool) -> float:
 
 def is_stalled(line: Line, now: float) -> bool:
     """Tell whether nobody serves a line in which somebody waits."""
-    return bool(line.waiting and line.moved_at is not None and now - line.moved_at > STALL_SECONDS)
+    moved_at = line.moved_at
+    return moved_at is not None and now - moved_at > STALL_SECONDS and bool(line.waiting)
 
 
 def may_join(line: Line, who: str, now: float, limits: Limits) -> bool:
@@ -135,14 +143,16 @@ def may_join(line: Line, who: str, now: float, limits: Limits) -> bool:
     """
     if line.waiting is None:
         return line.outstanding < UNKNOWN_MAX
-    seconds, book = expected_seconds(line), line.appointments
+    seconds, seconds_max = expected_seconds(line), limits.queue_seconds_max
     if is_stalled(line, now):
-        return seconds + limits.session_timeout_seconds <= limits.queue_seconds_max
-    if seconds <= limits.queue_seconds_max / 2:
+        return seconds + limits.session_timeout_seconds <= seconds_max
+    if seconds <= seconds_max / 2:
         return True
+    if seconds > seconds_max:
+        return False
+    book = line.appointments
     book.forget_missed(now)
-    is_expected = not book or book.is_due(who, now)
-    return is_expected and seconds <= limits.queue_seconds_max
+    return not book or book.is_due(who, now)
 
 
 def retry_after(line: Line, who: str, now: float, limits: Limits) -> int | None:
@@ -161,7 +171,7 @@ def retry_after(line: Line, who: str, now: float, limits: Limits) -> int | None:
 
 def expected_seconds(line: Line) -> float:
     """Return what a new command would wait: what is on its way to the log waits too."""
-    return max(line.waiting or 0, line.outstanding) / line.rate
+    return (max(line.waiting or 0, line.outstanding) + line.before) / line.rate
 
 
 def _appointed(line: Line, who: str, now: float, seconds: float) -> int:
@@ -170,7 +180,7 @@ def _appointed(line: Line, who: str, now: float, seconds: float) -> int:
     if left := book.seconds_left(who, now):
         return _whole(left)
     before = 0.0 if book.is_due(who, now) else book.expected / (line.rate * line.share)
-    told = _whole(seconds + before)
+    told = _whole(seconds + before * _CAUTION)
     if told < RETRY_SECONDS_MAX:
         book.make(who, told, now)
     return told

@@ -35,6 +35,7 @@ from web.problems import (
     KAFKA_FULL,
     NOBODY_SERVES,
     STOPPING,
+    TOO_MANY_WAITING,
     OutcomeUnknownError,
     ProblemError,
     UnavailableError,
@@ -49,9 +50,6 @@ COMMANDS_PATH = "/api/v1/commands/"
 SAVE_SECONDS_MAX = 2.0
 # Fewer than this at a time do not wait for each other: they are sent at once.
 COMPANY = 4
-# After a refusal others are looked at before they are read, for so long.
-REFUSING_SECONDS = 2.0
-TOO_MANY_WAITING = "Too many commands wait before this one; nothing was accepted."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +119,6 @@ class CommandPath:
         self._parts = parts
         self._limits = limits
         self._door = Door(limits)
-        self._refusing_until = 0.0
         self._seconds_to_patience: dict[float | None, Patience] = {None: Patience(wait_seconds)}
         self._promises: Gathering[CommandKey, bool] = Gathering(self._remember)
         number = str(parts.results.partition).encode()
@@ -150,23 +147,21 @@ class CommandPath:
             response.headers["Preference-Applied"] = submission.preference.applied
         return response
 
-    def refusal_seconds(self, payload: wire.Shape) -> int | None:
-        """Return what a command would be told that waits too long; None: submit it.
+    def refusal_seconds(self, payload: wire.Shape, who: str, before: int) -> int | None:
+        """Return what a command is told that would wait too long behind so many; None: submit it.
 
         For who cannot wait to find out: it asks nobody, and what it tells is kept.
         """
         now = time.monotonic()
-        if now >= self._refusing_until or self.is_leaving or self._what_is_away():
+        if self.is_leaving or self._what_is_away():
             return None
-        line, who = self._route(payload).line, codec.principal_of(payload)
-        if is_stalled(line, now):
-            return None
-        if may_join(line, who, now, self._limits) and self._door.may_join(who, now):
-            return None
-        told = self._told(line, who, now)
+        told = self._door.retry_after(who, now, before)
         if told is not None:
-            self._refusing_until = now + REFUSING_SECONDS
-        return told
+            return told
+        line = self._route(payload).line
+        if is_stalled(line, now) or may_join(line, who, now, self._limits):
+            return None
+        return retry_after(line, who, now, self._limits)
 
     def leave(self) -> None:
         """Say that this edge will be gone; it still takes commands from who has not heard."""
@@ -195,7 +190,6 @@ class CommandPath:
         if seconds is not None:
             if is_stalled(line, now):
                 raise UnavailableError(NOBODY_SERVES, seconds)
-            self._refusing_until = now + REFUSING_SECONDS
             headers = {"Retry-After": str(seconds)}
             raise ProblemError(429, "TOO_MANY_WAITING", TOO_MANY_WAITING, headers=headers)
 

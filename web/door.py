@@ -6,13 +6,11 @@ only this one tells. Pure, as `web/backlog.py` is.
 
 from dataclasses import replace
 
-from web.backlog import Limits, Line, may_join, retry_after
+from web.backlog import Limits, Line, retry_after
 
 # What an edge may do before anybody knows: more than any has done, and a burst is let in.
 RATE_FIRST = 2_000.0
-# A little more than what lines may wait, so that these speak first where they are what is long.
-_BUDGET = 1.25
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 # With fewer in hand an edge rests, and shows only how many came.
 _BUSY = 50
 
@@ -21,18 +19,18 @@ class Door:
     """Commands that this edge has in hand."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = replace(limits, queue_seconds_max=limits.queue_seconds_max * _BUDGET)
+        self._allowed = self._limits = limits
         self.line = Line(end_offset=0, next_offset=0, rate=RATE_FIRST)
         self._looked_at = 0.0
+        self._bound()
 
-    def may_join(self, who: str, now: float) -> bool:
-        """Tell whether one more may be taken in hand."""
-        self._look(now)
-        return may_join(self.line, who, now, self._limits)
+    def retry_after(self, who: str, now: float, before: int = 0) -> int | None:
+        """Decide whether one more is taken in hand: None, or the seconds to come back after.
 
-    def retry_after(self, who: str, now: float) -> int | None:
-        """Decide whether one more is taken in hand: None, or the seconds to come back after."""
+        `before` were not taken in hand yet, and will be before this one.
+        """
         self._look(now)
+        self.line.before = before
         return retry_after(self.line, who, now, self._limits)
 
     def begin(self) -> None:
@@ -59,3 +57,9 @@ class Door:
         # Outcomes that do not come are a worker's doing; its own line says so.
         line.moved_at = now
         self._looked_at = now
+        self._bound()
+
+    def _bound(self) -> None:
+        allowed = self._allowed
+        seconds = min(allowed.queue_seconds_max, allowed.in_hand_max / self.line.rate)
+        self._limits = replace(allowed, queue_seconds_max=seconds)

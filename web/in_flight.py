@@ -7,6 +7,7 @@ from streams.metrics import REFUSED
 from web.problems import ProblemError
 
 RETRY_SECONDS = 1
+FULL = "This edge has as many requests in hand as it takes; nothing was accepted."
 
 
 def bound_requests(requests_max: int, exempt: frozenset[Handler]) -> Middleware:
@@ -20,9 +21,8 @@ def bound_requests(requests_max: int, exempt: frozenset[Handler]) -> Middleware:
             return await handler(request)
         if in_hand >= requests_max:
             REFUSED.labels("in flight").inc()
-            detail = "This edge has as many requests in hand as it takes; nothing was accepted."
             retry = {"Retry-After": str(RETRY_SECONDS)}
-            raise ProblemError(503, "TOO_MANY_IN_FLIGHT", detail, headers=retry)
+            raise ProblemError(503, "TOO_MANY_IN_FLIGHT", FULL, headers=retry)
         in_hand += 1
         try:
             return await handler(request)

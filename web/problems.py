@@ -20,6 +20,7 @@ KAFKA_AWAY = "Kafka cannot be reached."
 KAFKA_FULL = "Kafka takes no commands at present."
 DATABASE_AWAY = "The database cannot be reached."
 NOBODY_SERVES = "No worker serves this key's line at present; nothing was accepted."
+TOO_MANY_WAITING = "Too many commands wait before this one; nothing was accepted."
 STOPPING = "This edge is stopping."
 
 # The statuses that aiohttp itself answers with; others are named by their phrase.

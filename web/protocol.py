@@ -16,7 +16,8 @@ from streams.metrics import REFUSED
 from streams.outcomes import problem
 from web.answers import complete
 from web.problems import respond
-from web.shortcut import SHORTCUT, Refusing, refuse_at_once
+from web.shortcut import SHORTCUT, Shortcut, refuse_at_once
+from web.turnstile import Turnstile
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +28,25 @@ IDLE_SECONDS_MAX = 120.0
 # Who is answered before his body has come may send so long, and is not listened to.
 LINGER_SECONDS_MAX = 2.0
 _LINE_END = b" HTTP/1.1\r\n"
+_URGENT = (b"GET /livez ", b"GET /readyz ")
 
 
 class EdgeProtocol(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_head_timer", "_is_between", "_refusing")
+    __slots__ = ("_head_timer", "_is_between", "_shortcut", "_turnstile")
 
     _head_timer: asyncio.TimerHandle | None
-    _refusing: Refusing | None
+    _shortcut: Shortcut | None
+    _turnstile: Turnstile
     # Nothing of a request has come that was not answered.
     _is_between: bool
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; a pool's connection may rest before its first request as after any."""
         super().connection_made(transport)
-        self._refusing = getattr(self._manager, "refusing", None)
+        server = cast("_EdgeServer", self._manager)
+        self._shortcut, self._turnstile = server.shortcut, server.turnstile
         self._is_between = True
         self._head_timer = None
 
@@ -52,13 +56,37 @@ class EdgeProtocol(RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; where that is less than a head, the rest must come in time."""
-        if self._refusing is not None and self._is_between and self._is_refused(data):
-            return
-        super().data_received(data)
+        """Let in what came, when it is its turn; questions about health do not wait."""
         if not data:
             # The protocol calls itself, to go on with what it has kept.
+            super().data_received(data)
+        elif self._is_between and data.startswith(_URGENT):
+            self.take(data)
+        else:
+            self._turnstile.enter(self, data)
+
+    def refuse(self, data: bytes, waiting: int) -> bool:
+        """Refuse a request at once that would wait too long behind so many others."""
+        waiter = self._waiter
+        is_asked = self._is_between and waiter is not None and not waiter.done()
+        # What comes next is not the beginning of a request, unless this one is done with.
+        self._is_between = False
+        if not is_asked or self._shortcut is None or self.transport is None:
+            return False
+        answer = refuse_at_once(data, self._shortcut, waiting)
+        if answer is None:
+            return False
+        self._is_between = True
+        self._stop_timer()
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self.transport.write(answer)
+        return True
+
+    def take(self, data: bytes) -> None:
+        """Take what came; where that is less than a head, the rest must come in time."""
+        if self.transport is None:
             return
+        super().data_received(data)
         waiter = self._waiter
         is_between = waiter is None or not waiter.done()
         is_awaited = is_between and not self._messages and not self._request_in_progress
@@ -96,17 +124,6 @@ class EdgeProtocol(RequestHandler):
         response.force_close()
         return response
 
-    def _is_refused(self, data: bytes) -> bool:
-        waiter = self._waiter
-        if waiter is None or waiter.done() or self.transport is None or self._refusing is None:
-            return False
-        answer = refuse_at_once(data, self._refusing)
-        if answer is not None:
-            self._stop_timer()
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-            self.transport.write(answer)
-        return answer is not None
-
     def _cut(self) -> None:
         self._head_timer = None
         REFUSED.labels("slow head").inc()
@@ -121,7 +138,8 @@ class EdgeProtocol(RequestHandler):
 class _EdgeServer(web.Server):
     """Makes the protocol of each connection."""
 
-    refusing: Refusing | None
+    shortcut: Shortcut | None
+    turnstile: Turnstile
 
     def __call__(self) -> RequestHandler:
         return EdgeProtocol(self, loop=self._loop, **self._kwargs)
@@ -139,5 +157,6 @@ class EdgeRunner(web.AppRunner):
         # aiohttp leaves no other way to a protocol of one's own: it is the same server but for it.
         server.__class__ = _EdgeServer
         ours = cast("_EdgeServer", server)
-        ours.refusing = self.app.get(SHORTCUT)
+        ours.shortcut = self.app.get(SHORTCUT)
+        ours.turnstile = Turnstile()
         return ours

@@ -13,11 +13,10 @@ from benchmarks.fairline import Fairline, fairline_alone
 from benchmarks.load import Load
 from benchmarks.machine import Circumstances, circumstances
 from benchmarks.overload.visitors import Plan, Seen
-from benchmarks.rounds import run_round
+from benchmarks.rounds import Round, run_round
 from web.backlog import Limits
 
 OURS = ("edge", "worker")
-CAPACITY_CONNECTIONS = 256
 MB = 1024 * 1024
 WAIT_SECONDS_MAX = Limits().queue_seconds_max
 GOODPUT_MIN = 0.7
@@ -25,6 +24,7 @@ RIGHT_MIN = 0.9
 # A crowd that waits outside is remembered, and what waits in line is held: that is bounded.
 GROWTH_MB_MAX = 64.0
 LATE_MS_MAX = 500.0
+CAPACITY = Plan(url="", rate=0, seconds=0, seed=1, connections=256)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Options:
     seed: int = 7
 
 
-SMOKE = Options(seconds=10.0, capacity_seconds=4, patience_seconds=60.0)
+SMOKE = Options(seconds=10.0, capacity_seconds=4, patience_seconds=120.0)
 
 
 class Reading(msgspec.Struct):
@@ -93,27 +93,21 @@ class Found(msgspec.Struct):
 
 async def measure(options: Options, folder: Path) -> Found:
     """Start services, an edge and a worker, and overload them."""
-    around = circumstances("wrk for the capacity, benchmarks.overload")
+    around = circumstances("benchmarks.overload")
     async with fairline_alone(folder, "overload", around) as side:
         return await overload(options, side, around)
 
 
 async def overload(options: Options, side: Fairline, around: Circumstances) -> Found:
     """Measure the capacity, then overload a side that is ready."""
-    seconds = options.capacity_seconds
-    full = await run_round(side, [], Load("charge", side.url, CAPACITY_CONNECTIONS, seconds, 0))
+    full = await _visited(side, options.capacity_seconds, CAPACITY)
     print(f"capacity: {full.per_second:,.0f}/s", flush=True)
     readings: list[Reading] = []
     reading = asyncio.create_task(_keep_reading(side, readings))
-    load = Load("charge", side.url, 0, round(options.seconds), options.seed)
-
-    async def sending(_load: Load) -> Seen:
-        rate = full.per_second * options.times
-        plan = Plan(side.url, rate, options.seconds, options.seed, options.patience_seconds)
-        return await ask_child("benchmarks.overload.visitors", plan, Seen)
-
+    rate, patience = full.per_second * options.times, options.patience_seconds
+    plan = Plan(side.url, rate, options.seconds, options.seed, patience)
     try:
-        done = await run_round(side, [], load, sending)
+        done = await _visited(side, options.seconds, plan)
     finally:
         reading.cancel()
     assert isinstance(done.answers, Seen)
@@ -126,6 +120,18 @@ async def overload(options: Options, side: Fairline, around: Circumstances) -> F
         readings=readings,
         cpu_seconds=done.cpu_seconds,
         faults=full.faults + done.faults + _faults(done.answers),
+    )
+
+
+async def _visited(side: Fairline, seconds: float, plan: Plan) -> Round:
+    """Let visitors come: the same ones for the capacity, so that their own cost is in both."""
+    plan = msgspec.structs.replace(plan, url=side.url, seconds=seconds)
+
+    async def sending(_load: Load) -> Seen:
+        return await ask_child("benchmarks.overload.visitors", plan, Seen)
+
+    return await run_round(
+        side, [], Load("charge", side.url, 0, round(seconds), plan.seed), sending
     )
 
 

@@ -11,7 +11,8 @@ import re
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -25,11 +26,13 @@ from benchmarks.open_loop.schedule import due_times
 
 FIRST_USER = 1_000_000_000
 """Every visitor is a user of his own, whom no other load knows."""
-_HEAD = re.compile(rb"\r\n(content-length|retry-after): *(\d+)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_RETRY = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 _AGAIN = ("429", "503")
 # A client's timer and the way back, by chance: nobody comes on the dot.
 _LATE_SECONDS_MAX = 0.1
 _POOL_SECONDS = 3.5
+_AGAIN_SECONDS = 0.002
 
 
 class Plan(msgspec.Struct):
@@ -37,6 +40,7 @@ class Plan(msgspec.Struct):
 
     url: str
     rate: float
+    """How many come each second; 0: whoever was answered comes again at once, as another one."""
     seconds: float
     seed: int
     patience_seconds: float = 330.0
@@ -102,12 +106,15 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand the answer over once it is whole."""
-        self._received += data
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        told = {name.lower(): int(value) for name, value in _HEAD.findall(head)}
-        if found and self.visit and len(body) >= told.get(b"content-length", 0):
+        self._received = received = self._received + data if self._received else data
+        end, length = received.find(b"\r\n\r\n"), _LENGTH.search(received)
+        if end < 0 or self.visit is None:
+            return
+        if len(received) >= end + 4 + (int(length[1]) if length else 0):
             visit, self.visit = self.visit, None
-            self._crowd.answered(visit, head[9:12].decode(), told.get(b"retry-after"))
+            status = received[9:12].decode()
+            retry = _RETRY.search(received) if status in _AGAIN else None
+            self._crowd.answered(visit, status, int(retry[1]) if retry else None)
             self._crowd.leave(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -134,12 +141,16 @@ class Crowd:
         self.untold = self.returned = self.right = self.accepted_meanwhile = 0
         self._outside = 0
         self._end = 0.0
+        self.due: Sequence[float] = ()
 
     async def visit(self) -> None:
         """Let everybody come, and wait until everybody was served or patience is over."""
         await self._open()
         started = time.perf_counter()
         plan, self._end = self._plan, started + self._plan.seconds
+        if not plan.rate:
+            await self._visit_again_and_again(started)
+            return
         self.due = due_times(plan.rate, plan.seconds, plan.seed)
         first = FIRST_USER * (plan.seed + 1)
         for number, due in enumerate(self.due):
@@ -155,9 +166,20 @@ class Crowd:
         self.seconds = time.perf_counter() - started
         self.is_over = True
 
+    async def _visit_again_and_again(self, started: float) -> None:
+        """Keep every connection busy: what can be served at most, asked for in this way."""
+        numbers = count(FIRST_USER * self._plan.seed)
+        while (now := time.perf_counter()) < self._end or self._under_way:
+            while self._free and now < self._end:
+                self._begin(_Visit(next(numbers), now))
+            await asyncio.sleep(_AGAIN_SECONDS)
+        self.seconds = time.perf_counter() - started
+        self.is_over = True
+
     async def _open(self) -> None:
         loop, plan = asyncio.get_running_loop(), self._plan
-        for _ in range(min(plan.connections, math.ceil(plan.rate * _POOL_SECONDS))):
+        wanted = math.ceil(plan.rate * _POOL_SECONDS) if plan.rate else plan.connections
+        for _ in range(min(plan.connections, wanted)):
             _, connection = await loop.create_connection(lambda: _Connection(self), *self._address)
             self._free.append(connection)
 

@@ -46,6 +46,14 @@ async def seen() -> Seen:
     return crowd.seen(1.0)
 
 
+async def test_the_capacity_is_asked_for_by_whoever_was_answered(door: Door) -> None:
+    crowd = Crowd(msgspec.structs.replace(PLAN, rate=0.0, connections=4))
+    await crowd.visit()
+    found = crowd.seen(1.0)
+    assert found.statuses["200"] == sum(door.times.values()) > 4
+    assert set(door.times.values()) == {1}
+
+
 def refused(seconds: int | None) -> web.Response:
     headers = {} if seconds is None else {"Retry-After": str(seconds)}
     return web.json_response({}, status=429, headers=headers)
