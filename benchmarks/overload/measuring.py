@@ -12,6 +12,7 @@ from benchmarks.cpu import resident_bytes
 from benchmarks.fairline import Fairline, fairline_alone
 from benchmarks.load import Load
 from benchmarks.machine import Circumstances, circumstances
+from benchmarks.overload import cores
 from benchmarks.overload.visitors import Plan, Seen
 from benchmarks.rounds import Round, run_round
 from web.backlog import Limits
@@ -93,9 +94,10 @@ class Found(msgspec.Struct):
 
 async def measure(options: Options, folder: Path) -> Found:
     """Start services, an edge and a worker, and overload them."""
-    around = circumstances("benchmarks.overload")
-    async with fairline_alone(folder, "overload", around) as side:
-        return await overload(options, side, around)
+    around = circumstances(f"benchmarks.overload: {cores.told()}")
+    with cores.left_to_visitors():
+        async with fairline_alone(folder, "overload", around) as side:
+            return await overload(options, side, around)
 
 
 async def overload(options: Options, side: Fairline, around: Circumstances) -> Found:

@@ -23,6 +23,7 @@ from app.open_files import allow_open_files
 from benchmarks.load import Answers
 from benchmarks.open_loop.percentiles import percentile
 from benchmarks.open_loop.schedule import due_times
+from benchmarks.overload import cores
 
 FIRST_USER = 1_000_000_000
 """Every visitor is a user of his own, whom no other load knows."""
@@ -266,6 +267,7 @@ def main() -> None:
     """Read the plan, visit, print."""
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
     allow_open_files(plan.connections)
+    cores.keep_visitors()
     crowd, used = Crowd(plan), time.process_time()
     uvloop.run(crowd.visit())
     print(msgspec.json.encode(crowd.seen(time.process_time() - used)).decode())
