@@ -8,8 +8,9 @@ at that moment do not take it. Pure: clocks are arguments. No more is kept of an
 EARLY_SECONDS = 0.05
 # A place is kept for as long again as was told, and for so long at least.
 GRACE_SECONDS = 2.0
-# About 20 MB; whoever comes then is told a time, but has no place there.
-APPOINTMENTS_MAX = 100_000
+# About 55 MB. Whoever comes then is told a time that is too short, and comes again, and again: so
+# these are about as many as an edge serves in the longest time that it tells.
+APPOINTMENTS_MAX = 500_000
 # How much one appointment, kept or missed, says of the next.
 _SMOOTHING = 0.01
 # However many stay away, some places are planned for.
@@ -22,7 +23,9 @@ class Appointments:
     __slots__ = ("_kept", "_who_to_times")
 
     def __init__(self) -> None:
-        self._who_to_times: dict[int, tuple[float, float]] = {}
+        # From when a place is kept, and until when, as the two parts of one number: it takes a
+        # third of what a pair does.
+        self._who_to_times: dict[int, complex] = {}
         self._kept = 1.0
 
     def __len__(self) -> int:
@@ -35,13 +38,13 @@ class Appointments:
 
     def is_due(self, who: str, now: float) -> bool:
         """Tell whether a place is kept now: from the time that was told, to twice that."""
-        due, until = self._who_to_times.get(hash(who), (now + 1.0, now))
-        return due - EARLY_SECONDS <= now <= until
+        times = self._who_to_times.get(hash(who))
+        return times is not None and times.real - EARLY_SECONDS <= now <= times.imag
 
     def seconds_left(self, who: str, now: float) -> float:
         """Return how long it is to the time that was told; 0 where that is over, or was never."""
-        due, _ = self._who_to_times.get(hash(who), (now, now))
-        return max(0.0, due - now)
+        times = self._who_to_times.get(hash(who))
+        return 0.0 if times is None else max(0.0, times.real - now)
 
     def make(self, who: str, seconds: float, now: float) -> None:
         """Keep a place from so many seconds on, as long as there is room for appointments."""
@@ -49,7 +52,7 @@ class Appointments:
         self._who_to_times.pop(hash(who), None)
         if len(self._who_to_times) < APPOINTMENTS_MAX:
             due = now + seconds
-            self._who_to_times[hash(who)] = (due, due + max(GRACE_SECONDS, seconds))
+            self._who_to_times[hash(who)] = complex(due, due + max(GRACE_SECONDS, seconds))
 
     def end(self, who: str) -> None:
         """Note that somebody has got in, who may have had an appointment."""
@@ -59,8 +62,8 @@ class Appointments:
     def forget_missed(self, now: float) -> None:
         """Give away the places of those who did not come."""
         missed = []
-        for who, (_, until) in self._who_to_times.items():
-            if until >= now:
+        for who, times in self._who_to_times.items():
+            if times.imag >= now:
                 break
             missed.append(who)
         for who in missed:

@@ -20,7 +20,7 @@ _SMOOTHING = 0.5
 _FORGETTING = 0.01
 # Who comes a little later than he might comes once. Who comes too early comes again, and the more
 # do so, the slower goes the line.
-_CAUTION = 1.25
+_CAUTION = 1.1
 # However much of the line is other edges', some of what is drained is this one's.
 _SHARE_MIN = 0.1
 

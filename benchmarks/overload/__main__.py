@@ -39,7 +39,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--times", type=float, help="of the capacity (3)")
     parser.add_argument("--seconds", type=float, help="for so long strangers come (120)")
     parser.add_argument("--capacity-seconds", type=int, help="length of the closed loop (15)")
-    parser.add_argument("--patience-seconds", type=float, help="for the last to come back (330)")
+    parser.add_argument("--patience-seconds", type=float, help="for the last to come back (480)")
     parser.add_argument("--folder", type=Path, help="for the JSON")
     return parser.parse_args(words)
 

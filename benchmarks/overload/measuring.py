@@ -35,7 +35,7 @@ class Options:
     times: float = 3.0
     seconds: float = 120.0
     capacity_seconds: int = 15
-    patience_seconds: float = 330.0
+    patience_seconds: float = 480.0
     seed: int = 7
 
 

@@ -44,7 +44,7 @@ class Plan(msgspec.Struct):
     """How many come each second; 0: whoever was answered comes again at once, as another one."""
     seconds: float
     seed: int
-    patience_seconds: float = 330.0
+    patience_seconds: float = 480.0
     """After the last stranger came; longer than anybody is told."""
     connections: int = 8_000
     """A balancer's pool: opened before anybody comes, for 3.5 s of them, and at most so many."""
