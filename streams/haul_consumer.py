@@ -112,6 +112,9 @@ class HaulConsumer(CommittedConsumer):
         Where nothing is committed yet, that is the first record: Faust's seek leaves such a
         partition behind what was given away.
         """
+        if not self.assignment():
+            # All of it is others' now; Faust's seek would fail for want of partitions.
+            return True
         try:
             await self.perform_seek()
             uncommitted = [tp for tp in self.assignment() if not self._read_offset[tp]]

@@ -27,7 +27,8 @@ class Fed(HaulConsumer):
 
     seeks = 0
     committed: Mapping[TP, int | None] = MappingProxyType({})
-    begins: Mapping[TP, int] = MappingProxyType({})
+    begins: Mapping[TP, int] = MappingProxyType({HOT: 0, QUIET: 0})
+    assigned = frozenset({HOT, QUIET})
     put_back: Mapping[TP, int] = MappingProxyType({})
     is_broker_away = False
 
@@ -43,7 +44,7 @@ class Fed(HaulConsumer):
         self._read_offset.update(self.committed)
 
     def assignment(self) -> set[TP]:
-        return set(self.committed)
+        return set(self.assigned)
 
     async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
         return {tp: self.begins[tp] for tp in partitions}
@@ -169,6 +170,19 @@ async def test_nothing_is_fetched_until_what_was_given_away_can_be_fetched_again
     await fed._fetch()
     await fed._fetch()
     assert (fed.seeks, waiting(fed)) == (4, [[3, 4]])
+
+
+async def test_who_has_no_partition_any_more_has_nothing_to_fetch_again(fed: Any) -> None:
+    fed.give(HOT, 3, 4)
+    fed.meanwhile = lambda: moves(fed)
+    await fed._fetch()
+    fed.assigned = frozenset()
+    fed.is_broker_away = True
+    await fed._fetch()
+    fed.give(HOT)
+    await fed._fetch()
+    assert fed.asked_for == {HOT, QUIET}
+    assert (fed.seeks, waiting(fed)) == (0, [])
 
 
 async def test_nothing_is_fetched_for_an_agent_that_has_enough(fed: Any) -> None:
