@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
-from itertools import count
-from random import getrandbits
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,7 +24,7 @@ from web.answers import SECURITY_HEADERS
 from web.in_flight import FULL, RETRY_SECONDS
 from web.operations import OPERATIONS
 from web.problems import PROBLEM_JSON, TOO_MANY_WAITING
-from web.request_ids import HEADER, read_request_id
+from web.request_ids import HEADER, new_request_id, read_request_id
 from web.requests import BODY_BYTES_MAX
 from web.routes import ROUTES
 
@@ -89,8 +87,6 @@ def _refusal(status: int, phrase: str, code: str, detail: str) -> _Refusal:
 _CROWDED = _refusal(429, "Too Many Requests", "TOO_MANY_WAITING", TOO_MANY_WAITING)
 _FULL = _refusal(503, "Service Unavailable", "TOO_MANY_IN_FLIGHT", FULL)
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in SECURITY_HEADERS.items())
-# Ids of refusals need only differ: one drawn for each process, and counted on.
-_new_id = count(getrandbits(62)).__next__
 
 
 def refuse_at_once(data: bytes, shortcut: Shortcut, waiting: int) -> bytes | None:
@@ -132,7 +128,7 @@ def _read_head(head: bytes) -> _Head | None:
 def _answer(refusal: _Refusal, head: _Head, seconds: int) -> bytes:
     if head.path:
         _refused(head.path, refusal.status).inc()
-    request_id = head.request_id or f"{_new_id():016x}"
+    request_id = head.request_id or new_request_id()
     body = refusal.body + f',"requestId":"{request_id}"}}'.encode()
     told = (
         f"{refusal.first_line}Retry-After: {seconds}\r\n{HEADER}: {request_id}\r\n{_FIXED}"

@@ -30,8 +30,8 @@ class Turnstile:
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Visitor, bytes]] = deque()
+        # At this turn; as long as it is not 0, another turn comes.
         self._let_in = 0
-        self._is_turning = False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -42,19 +42,17 @@ class Turnstile:
         Somebody waits only while this turn is full, so nobody comes before who came first.
         """
         if self._let_in < LET_IN_MAX:
+            if not self._let_in:
+                self._turn_soon()
             self._let_in += 1
-            self._turn_soon()
             visitor.take(data)
         elif not visitor.refuse(data, len(self._waiting)):
             self._waiting.append((visitor, data))
 
     def _turn_soon(self) -> None:
-        if not self._is_turning:
-            self._is_turning = True
-            asyncio.get_running_loop().call_soon(self._turn)
+        asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        self._is_turning = False
         self._let_in = min(LET_IN_MAX, len(self._waiting))
         if self._let_in:
             self._turn_soon()

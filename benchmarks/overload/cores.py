@@ -10,30 +10,30 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def left_to_visitors() -> Iterator[None]:
-    """Leave the last core to the visitors; what this process starts meanwhile does so too."""
-    if len(_ALL) > 1:
-        os.sched_setaffinity(0, _ALL[:-1])
+def core_for_visitors() -> Iterator[int | None]:
+    """Leave a core to the visitors, and name it; what this process starts meanwhile leaves it too.
+
+    None where there is only one, or where the system lets no process choose.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(cores) < 2:
+        yield None
+        return
+    os.sched_setaffinity(0, cores[:-1])
     try:
-        yield
+        yield cores[-1]
     finally:
-        if _ALL:
-            os.sched_setaffinity(0, _ALL)
+        os.sched_setaffinity(0, cores)
 
 
-def keep_visitors() -> None:
-    """Use the last core only."""
-    if _ALL:
-        os.sched_setaffinity(0, _ALL[-1:])
+def keep_to(core: int | None) -> None:
+    """Use this core only, if one is named."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
 
 
-def told() -> str:
-    """Say who has how many."""
-    served = max(1, len(_ALL) - 1)
-    return (
-        f"{served} of {len(_ALL)} cores for Fairline and its services, the last for the visitors"
-    )
-
-
-# Not every system lets a process choose.
-_ALL = list(range(os.cpu_count() or 1)) if hasattr(os, "sched_setaffinity") else []
+def told(core: int | None) -> str:
+    """Say who has which."""
+    if core is None:
+        return "on the same cores"
+    return "on a core of its own, the others for Fairline and its services"

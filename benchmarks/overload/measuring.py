@@ -25,7 +25,7 @@ RIGHT_MIN = 0.9
 # A crowd that waits outside is remembered, and what waits in line is held: that is bounded.
 GROWTH_MB_MAX = 64.0
 LATE_MS_MAX = 500.0
-CAPACITY = Plan(url="", rate=0, seconds=0, seed=1, connections=256)
+CONNECTIONS = 256
 
 
 @dataclass(frozen=True)
@@ -94,22 +94,26 @@ class Found(msgspec.Struct):
 
 async def measure(options: Options, folder: Path) -> Found:
     """Start services, an edge and a worker, and overload them."""
-    around = circumstances(f"benchmarks.overload: {cores.told()}")
-    with cores.left_to_visitors():
+    with cores.core_for_visitors() as core:
+        around = circumstances(f"benchmarks.overload {cores.told(core)}")
         async with fairline_alone(folder, "overload", around) as side:
-            return await overload(options, side, around)
+            return await overload(options, side, around, core)
 
 
-async def overload(options: Options, side: Fairline, around: Circumstances) -> Found:
-    """Measure the capacity, then overload a side that is ready."""
-    full = await _visited(side, options.capacity_seconds, CAPACITY)
+async def overload(
+    options: Options, side: Fairline, around: Circumstances, core: int | None
+) -> Found:
+    """Measure the capacity, then overload a side that is ready; visitors keep to that core."""
+    # The same visitors for the capacity, so that their own cost is in both.
+    closed = Plan(side.url, 0, options.capacity_seconds, 1, connections=CONNECTIONS, core=core)
+    full = await _visited(side, closed)
     print(f"capacity: {full.per_second:,.0f}/s", flush=True)
     readings: list[Reading] = []
     reading = asyncio.create_task(_keep_reading(side, readings))
     rate, patience = full.per_second * options.times, options.patience_seconds
-    plan = Plan(side.url, rate, options.seconds, options.seed, patience)
+    plan = Plan(side.url, rate, options.seconds, options.seed, patience, core=core)
     try:
-        done = await _visited(side, options.seconds, plan)
+        done = await _visited(side, plan)
     finally:
         reading.cancel()
     assert isinstance(done.answers, Seen)
@@ -125,16 +129,14 @@ async def overload(options: Options, side: Fairline, around: Circumstances) -> F
     )
 
 
-async def _visited(side: Fairline, seconds: float, plan: Plan) -> Round:
-    """Let visitors come: the same ones for the capacity, so that their own cost is in both."""
-    plan = msgspec.structs.replace(plan, url=side.url, seconds=seconds)
+async def _visited(side: Fairline, plan: Plan) -> Round:
+    """Let visitors come, and compare what they saw with the database."""
 
     async def sending(_load: Load) -> Seen:
         return await ask_child("benchmarks.overload.visitors", plan, Seen)
 
-    return await run_round(
-        side, [], Load("charge", side.url, 0, round(seconds), plan.seed), sending
-    )
+    load = Load("charge", side.url, 0, round(plan.seconds), plan.seed)
+    return await run_round(side, [], load, sending)
 
 
 def _faults(seen: Seen) -> list[str]:

@@ -33,7 +33,7 @@ _AGAIN = ("429", "503")
 # A client's timer and the way back, by chance: nobody comes on the dot.
 _LATE_SECONDS_MAX = 0.1
 _POOL_SECONDS = 3.5
-_AGAIN_SECONDS = 0.002
+_LOOK_SECONDS = 0.002
 
 
 class Plan(msgspec.Struct):
@@ -48,6 +48,8 @@ class Plan(msgspec.Struct):
     """After the last stranger came; longer than anybody is told."""
     connections: int = 8_000
     """A balancer's pool: opened before anybody comes, for 3.5 s of them, and at most so many."""
+    core: int | None = None
+    """The generator's own; None: any."""
 
 
 class Seen(Answers, kw_only=True):
@@ -107,7 +109,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand the answer over once it is whole."""
-        self._received = received = self._received + data if self._received else data
+        self._received += data
+        received = self._received
         end, length = received.find(b"\r\n\r\n"), _LENGTH.search(received)
         if end < 0 or self.visit is None:
             return
@@ -173,7 +176,7 @@ class Crowd:
         while (now := time.perf_counter()) < self._end or self._under_way:
             while self._free and now < self._end:
                 self._begin(_Visit(next(numbers), now))
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
         self.seconds = time.perf_counter() - started
         self.is_over = True
 
@@ -267,7 +270,7 @@ def main() -> None:
     """Read the plan, visit, print."""
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
     allow_open_files(plan.connections)
-    cores.keep_visitors()
+    cores.keep_to(plan.core)
     crowd, used = Crowd(plan), time.process_time()
     uvloop.run(crowd.visit())
     print(msgspec.json.encode(crowd.seen(time.process_time() - used)).decode())
