@@ -1,7 +1,6 @@
-"""One database from one URL: PostgreSQL by asyncpg, or an SQLite file by aiosqlite."""
+"""One database from one URL: PostgreSQL by asyncpg, or an SQLite file (storage.sqlite)."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -9,26 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from storage import sqlite
+
 # A statement that takes longer than this is stuck; the batch is better run again.
 STATEMENT_SECONDS_MAX = 8
 # A worker that was frozen in the middle of a transaction holds the locks of its marks; PostgreSQL
 # ends it before the group has given its partitions to another one.
 IDLE_SECONDS_MAX = 5
-# Other processes write the SQLite file too: a batch commits within milliseconds, so this is long.
-SQLITE_BUSY_MS = 10_000
-
-_WRITES = "fairline_writes"
-
-
-class _SqliteConnection(sqlite3.Connection):
-    """Gives its lock back when it is closed, whatever is still open of it."""
-
-    def close(self) -> None:
-        # A task that is cancelled leaves a statement open, and SQLite keeps a closed connection,
-        # with its transaction and the file's lock, until the last statement is collected.
-        if self.in_transaction:
-            self.rollback()
-        super().close()
 
 
 class Database:
@@ -36,8 +22,8 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, batches: AsyncEngine | None = None) -> None:
         self.engine = engine
-        self._batches = batches or engine
-        self._writers = engine.execution_options(**{_WRITES: True})
+        self._writers = engine.execution_options(**sqlite.WRITES)
+        self._batches = (batches or engine).execution_options(**sqlite.WRITES)
         self._snapshots = engine
         if self.is_sqlite:
             # SQLite has one writer at a time; waiting here is cheaper than in its busy loop.
@@ -68,12 +54,8 @@ class Database:
 
         Their plans are made once and kept, by settings that are wrong for all others.
         """
-        if self.is_sqlite:
-            async with self.begin() as connection:
-                yield connection
-        else:
-            async with self._batches.begin() as connection:
-                yield connection
+        async with self._turn or nullcontext(), self._batches.begin() as connection:
+            yield connection
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
@@ -90,21 +72,13 @@ class Database:
     async def dispose(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
-        if self._batches is not self.engine:
-            await self._batches.dispose()
+        await self._batches.dispose()
 
 
 def create_database(url: str, *, connections_max: int = 10) -> Database:
     """Make a database of an SQLAlchemy URL with an async driver. Nothing is opened yet."""
     if sa.make_url(url).get_backend_name() == "sqlite":
-        engine = create_async_engine(
-            url,
-            pool_size=connections_max,
-            max_overflow=0,
-            connect_args={"factory": _SqliteConnection},
-        )
-        _prepare_sqlite(engine)
-        return Database(engine)
+        return Database(*sqlite.create_engines(url, connections_max))
     # A plan that was made for empty tables reads all of them once they are full.
     engine = _create_engine(url, connections_max, {"plan_cache_mode": "force_custom_plan"})
     # That of a batch cannot: it has no joins, and an index for each of its keys. To plan it each
@@ -143,33 +117,3 @@ def _refuse_half_begun(connection: Any, _record: Any, _proxy: Any) -> None:
     if driver.is_in_transaction() or driver._top_xact is not None:
         message = "a transaction was left open on this connection"
         raise sa.exc.DisconnectionError(message)
-
-
-def _prepare_sqlite(engine: AsyncEngine) -> None:
-    @sa.event.listens_for(engine.sync_engine, "do_connect")
-    def try_file(
-        _dialect: Any, _record: Any, arguments: list[str], options: dict[str, Any]
-    ) -> None:
-        # The driver's thread outlives a file that cannot be opened, and fails where the event
-        # loop is closed before it: so a file is tried first, without a thread.
-        sqlite3.connect(arguments[0], uri=bool(options.get("uri"))).close()
-
-    @sa.event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        # We begin transactions ourselves: the driver would begin them late, as readers.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout = {SQLITE_BUSY_MS}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @sa.event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        # A reader that turns writer can fail at once with SQLITE_BUSY; so writers say it first.
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
