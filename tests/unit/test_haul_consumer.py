@@ -10,8 +10,12 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
+from streams.consumer import FETCH_WAIT_MS
 from streams.haul_consumer import WAITING_RECORDS_MAX, HaulConsumer, HaulTransport
 from streams.records import LOG_APPEND_TIME
+
+# Of the fastest drain that was measured, rounded up.
+RECORDS_A_MS = 15
 
 HOT, QUIET = TP("hot", 0), TP("quiet", 0)
 
@@ -203,3 +207,12 @@ async def test_two_agents_of_one_topic_are_refused(fed: Any) -> None:
     fed.give(HOT, 1)
     with pytest.raises(ValueError, match="too many values"):
         await fed._fetch()
+
+
+async def test_a_broker_keeps_an_empty_fetch_no_longer_than_an_agent_has_work(fed: Any) -> None:
+    transport: Any = HaulTransport(fed.app.conf.broker_consumer, fed.app)
+    made = fed._thread._create_worker_consumer(transport)
+    await made.stop()
+    assert made._isolation_level == "read_committed"
+    # What waits for one agent lasts longer than the fetch for the others that it waits behind.
+    assert made._fetch_max_wait_ms == FETCH_WAIT_MS < WAITING_RECORDS_MAX / RECORDS_A_MS
